@@ -1,0 +1,1 @@
+//! Oubliette: a vault that can forget.

@@ -1,0 +1,2 @@
+//! The `oubliette` binary.
+fn main() {}
