@@ -1,1 +1,20 @@
-//! (room to be furnished)
+//! Where bytes lie: rows, blobs and key-plane pages behind three small traits.
+//!
+//! | need | trait | implementations |
+//! |---|---|---|
+//! | sealed rows, atomic durable batches | [`Engine`] | sled ([`SledEngine`]), memory ([`MemoryEngine`]) |
+//! | large ciphertext, streamed | [`Blobs`] | pack files ([`PackBlobs`]), memory ([`MemoryBlobs`]) |
+//! | 1 KiB key-plane pages | [`PageStore`] | slot file ([`SlotFile`]), sled ([`SledPages`]), memory ([`MemoryPages`]), a [`Mirror`] of two |
+//!
+//! This crate never sees a plaintext or a key that opens one. Nothing above it names sled.
+//! Stored layouts: `docs/formats.md`, sections 4, 6, 7, 9 and 10.
+
+mod blobs;
+mod engine;
+mod error;
+mod pages;
+
+pub use blobs::{BlobRef, BlobWriter, Blobs};
+pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
+pub use error::EngineError;
+pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
