@@ -10,11 +10,15 @@
 //! Stored layouts: `docs/formats.md`, sections 4, 6, 7, 9 and 10.
 
 mod blobs;
+mod blobs_memory;
 mod engine;
 mod error;
 mod pages;
+mod pages_memory;
 
 pub use blobs::{BlobRef, BlobWriter, Blobs};
+pub use blobs_memory::MemoryBlobs;
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
+pub use pages_memory::MemoryPages;
