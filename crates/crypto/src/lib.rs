@@ -1,1 +1,27 @@
-//! (room to be furnished)
+//! The pure cryptography of Oubliette: secret types, derivations, sealed pages and the person's puncturable tree.
+//! No I/O, no clock, no storage. Byte layouts: `docs/formats.md`; every label: [`labels`].
+//!
+//! | need | use |
+//! |---|---|
+//! | hold a key | [`RootKey`], [`PageKey`], [`TreeSeed`], [`ObjectKey`] and the others of [`secret`] |
+//! | open or write a page of the key plane | [`open_page`], [`seal_fresh_page`], [`PageRef`] |
+//! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`] |
+//!
+//! It does not decide who may read what, and does not know where anything is stored.
+
+mod aead;
+pub mod error;
+pub mod ids;
+pub mod kdf;
+pub mod labels;
+pub mod page;
+pub mod path;
+pub mod secret;
+
+pub use error::CryptoError;
+pub use ids::{Handle, PageId, Pseudonym, Tag, VaultId};
+pub use page::{
+    PAGE_BODY, PAGE_SIZE, PageBody, PageHeader, PageKind, PageRef, open_page, seal_fresh_page, seal_page,
+};
+pub use path::{Branch, Class};
+pub use secret::{AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, RootKey, TagKey, TreeSeed};

@@ -1,0 +1,67 @@
+//! Every derivation, HMAC-SHA256 (RFC 2104) and HKDF-SHA256 (RFC 5869) under the labels of [`crate::labels`].
+
+mod anchor;
+mod root;
+
+pub use anchor::{AnchorForm, anchor_digest_key, open_anchor, row_digest, seal_anchor};
+pub use root::{derive_root_key, derive_root_page_key, root_pointer_mac, verify_root_pointer};
+
+use hkdf::HkdfExtract;
+use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
+use sha2::Sha256;
+use zeroize::Zeroize;
+
+use crate::secret::Secret;
+use crate::{Handle, Tag, TagKey, labels};
+
+/// Where a person stands in the key tree.
+pub fn person_tag(key: &TagKey, user_id: &[u8]) -> Tag {
+    tag(key, labels::TAG_PERSON, user_id)
+}
+
+/// Where a handle stands in the key tree.
+pub fn handle_tag(key: &TagKey, handle: &Handle) -> Tag {
+    tag(key, labels::TAG_HANDLE, handle.as_bytes())
+}
+
+fn tag(key: &TagKey, domain: &[u8], value: &[u8]) -> Tag {
+    let mut mac = [0; 32];
+    hmac(key.expose(), &[domain, value], &mut mac);
+    let mut tag = [0; 16];
+    tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
+    Tag(tag)
+}
+
+/// HMAC-SHA256 of the concatenated parts, written where it will live.
+pub(crate) fn hmac(key: &[u8], parts: &[&[u8]], out: &mut [u8; 32]) {
+    keyed(key, parts).finalize_into(out.into());
+}
+
+/// Compares in constant time.
+pub(crate) fn verify_hmac(key: &[u8], parts: &[&[u8]], expected: &[u8; 32]) -> bool {
+    keyed(key, parts).verify_slice(expected).is_ok()
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac
+}
+
+/// A typed key by HKDF-SHA256. Without a salt give the empty one, which RFC 5869 takes for 32 zero bytes.
+pub(crate) fn derive<K: Secret>(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]]) -> K {
+    K::fill(|key| hkdf(ikm, salt, info, key))
+}
+
+#[expect(clippy::expect_used, reason = "every key here has 32 bytes, HKDF gives up to 8160")]
+fn hkdf(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]], out: &mut [u8]) {
+    let mut extract = HkdfExtract::<Sha256>::new(Some(salt));
+    ikm.iter().for_each(|part| extract.input_ikm(part));
+    let (mut prk, expand) = extract.finalize();
+    prk.as_mut_slice().zeroize();
+    expand.expand_multi_info(info, out).expect("at most 8160 bytes");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! Every label that separates one use of a key from another (docs/formats.md, sections 1, 4, 5 and 7). A label is used for
+//! one purpose and never changes its meaning; a new purpose gets a new label.
+
+/// Step from a tree seed to a child; followed by one byte 0 or 1.
+pub const TREE_CHILD: &[u8] = b"oubliette/v1/tree/child";
+/// From the seed at a leaf to its object key.
+pub const TREE_LEAF: &[u8] = b"oubliette/v1/tree/leaf";
+/// Tag of a person; followed by the user id.
+pub const TAG_PERSON: &[u8] = b"oubliette/v1/tag/person";
+/// Tag of a handle; followed by the handle.
+pub const TAG_HANDLE: &[u8] = b"oubliette/v1/tag/handle";
+/// `M` from the cells' shares; followed by their number.
+pub const ROOT_SECRET: &[u8] = b"oubliette/v1/root/secret";
+/// Key of the root page; followed by the generation.
+pub const ROOT_PAGE: &[u8] = b"oubliette/v1/root/page";
+/// Key of the MAC over a root pointer.
+pub const ROOT_POINTER: &[u8] = b"oubliette/v1/root/pointer";
+/// Hides a cell's share under fresh randomness.
+pub const CELL_MASK: &[u8] = b"oubliette/v1/cell/mask";
+/// Checks a cell's record.
+pub const CELL_CHECK: &[u8] = b"oubliette/v1/cell/check";
+/// Key of an anchor slot; followed by the slot's first 24 bytes.
+pub const ANCHOR_SLOT: &[u8] = b"oubliette/v1/anchor/slot";
+/// Key of an anchor row; followed by the row's first 9 bytes.
+pub const ANCHOR_ROW: &[u8] = b"oubliette/v1/anchor/row";
+/// Key of the row digests.
+pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";

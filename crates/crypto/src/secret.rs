@@ -1,0 +1,134 @@
+//! Keys, one type per role, so that one cannot stand where another belongs.
+//!
+//! The bytes live in a box of their own (a move copies the pointer, not the key), are filled in place and wiped on drop.
+//! No type here can be cloned, compared or serialised, and `Debug` prints the name only.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::CryptoError;
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name(Box<[u8; 32]>);
+
+        impl $name {
+            /// 32 fresh bytes from the operating system.
+            pub fn generate() -> Result<Self, CryptoError> {
+                let mut key = Self(Box::new([0; 32]));
+                fill_random(key.0.as_mut_slice())?;
+                Ok(key)
+            }
+            /// Copies a key of exactly 32 bytes. Wiping `bytes` stays the caller's duty.
+            pub fn from_slice(bytes: &[u8]) -> Result<Self, CryptoError> {
+                if bytes.len() != 32 {
+                    return Err(CryptoError::Length { what: stringify!($name), got: bytes.len(), expected: 32 });
+                }
+                Ok(Self::fill(|key| key.copy_from_slice(bytes)))
+            }
+            /// The key itself.
+            pub fn expose(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl Secret for $name {
+            fn fill(write: impl FnOnce(&mut [u8; 32])) -> Self {
+                let mut key = Self(Box::new([0; 32]));
+                write(&mut key.0);
+                key
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                self.0.zeroize();
+            }
+        }
+
+        impl ZeroizeOnDrop for $name {}
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+
+secret!(
+    /// The root secret `M`. Stands only in the root cell; replaced by every commit that deletes.
+    RootKey
+);
+secret!(
+    /// What one root cell holds: `M` is derived from the shares of all cells.
+    CellShare
+);
+secret!(
+    /// Opens one page as it was written once. Seals one message, ever.
+    PageKey
+);
+secret!(
+    /// `K_tag`: turns user ids and handles into positions in the key tree.
+    TagKey
+);
+secret!(
+    /// `K_anchor`: seals the anchor and keys the row digests.
+    AnchorKey
+);
+secret!(
+    /// Keys the digest of a row; derived from [`AnchorKey`].
+    AnchorDigestKey
+);
+secret!(
+    /// Keys the MAC over a root pointer; derived from [`RootKey`].
+    PointerKey
+);
+secret!(
+    /// A node of a person's tree, and with it everything below that node.
+    TreeSeed
+);
+secret!(
+    /// The key of one leaf. Seals one value, ever.
+    ObjectKey
+);
+
+/// Lets derivations write a key where it will live.
+pub(crate) trait Secret: Sized {
+    /// A key whose 32 bytes `write` fills in place.
+    fn fill(write: impl FnOnce(&mut [u8; 32])) -> Self;
+}
+
+/// Fills `out` from the operating system; never from a generator in user space, which a cloned machine would repeat.
+pub(crate) fn fill_random(out: &mut [u8]) -> Result<(), CryptoError> {
+    getrandom::fill(out).map_err(CryptoError::Random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! check_secrets {
+        ($($name:ident)*) => {$(
+            let key = $name::from_slice(&[0xa7; 32]).unwrap();
+            assert_eq!(key.expose(), &[0xa7; 32]);
+            for printed in [format!("{key:?}"), format!("{key:#?}"), format!("{:?}", Some(&key))] {
+                assert!(printed.contains(concat!(stringify!($name), "(..)")), "{printed}");
+                assert!(!printed.contains("167") && !printed.to_lowercase().contains("a7"), "{printed}");
+            }
+            for length in [0, 31, 33] {
+                let error = $name::from_slice(&vec![0xa7; length]).unwrap_err();
+                assert!(matches!(error, CryptoError::Length { expected: 32, got, .. } if got == length));
+                assert!(!format!("{error:?} {error}").contains("167"));
+            }
+            assert_ne!($name::generate().unwrap().expose(), $name::generate().unwrap().expose());
+        )*};
+    }
+
+    #[test]
+    fn every_secret_hides_its_bytes_and_takes_exactly_32() {
+        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey PointerKey TreeSeed ObjectKey);
+    }
+}
