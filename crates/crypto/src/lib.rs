@@ -6,20 +6,27 @@
 //! | hold a key | [`RootKey`], [`PageKey`], [`TreeSeed`], [`ObjectKey`] and the others of [`secret`] |
 //! | open or write a page of the key plane | [`open_page`], [`seal_fresh_page`], [`PageRef`] |
 //! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`] |
+//! | seal or open what is stored, whole, as a stream or in part | [`object`], with an [`ObjectContext`] and a [`Padding`] |
 //!
 //! It does not decide who may read what, and does not know where anything is stored.
 
 mod aead;
+pub mod context;
 pub mod error;
 pub mod ids;
 pub mod kdf;
 pub mod labels;
+pub mod object;
+pub mod padding;
 pub mod page;
 pub mod path;
 pub mod secret;
 
+pub use context::{Codec, Kind, ObjectContext, Policy};
 pub use error::CryptoError;
 pub use ids::{Handle, PageId, Pseudonym, Tag, VaultId};
+pub use object::{Opener, Reader, Sealer, open_small, seal_small};
+pub use padding::Padding;
 pub use page::{
     PAGE_BODY, PAGE_SIZE, PageBody, PageHeader, PageKind, PageRef, open_page, seal_fresh_page, seal_page,
 };
