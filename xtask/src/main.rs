@@ -1,2 +1,39 @@
-//! The project's own commands: `cargo xtask test`.
-fn main() {}
+//! The project's own commands, the same by hand and in CI.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks through them")]
+
+mod check;
+mod command;
+mod leftout;
+mod test;
+mod tools;
+
+use std::{env, process::ExitCode};
+
+const HELP: &str = "\
+cargo xtask test [--no-install] [ARGS]  run every test; ARGS go to `cargo nextest run` (doctests only without)
+cargo xtask check [--no-install]        formatting, lints, documentation, dependencies, examples
+
+What is missing is installed: Debian packages (as root), cargo-nextest, cargo-deny.
+--no-install   install nothing; suites that need what is missing are left out and say so";
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = env::args().skip(1).collect();
+    let install = !args.iter().any(|arg| arg == "--no-install");
+    args.retain(|arg| arg != "--no-install");
+    let outcome = match args.split_first() {
+        Some((verb, rest)) if verb == "test" => test::run(rest, install),
+        Some((verb, [])) if verb == "check" => check::run(install),
+        Some((verb, _)) if verb == "help" || verb == "--help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("which command?\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The programs that tests and checks need beside Rust, installed when they are missing.
+
+use crate::command::{cargo, is_installed, run};
+use std::process::Command;
+
+/// A program and the Debian package that brings it.
+struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+const FOR_TESTS: [Program; 5] = [
+    Program { name: "cc", package: "gcc" }, // linker, and the C part of zstd
+    Program { name: "zstd", package: "zstd" }, // unpacks the shared saves
+    Program { name: "tar", package: "tar" }, // the same
+    Program { name: "curl", package: "curl" }, // a client of the service that is not ours
+    Program { name: "freeciv-server", package: "freeciv-server" }, // loads what the vault gives back
+];
+
+/// Prepares a machine for `cargo xtask test`.
+pub(crate) fn for_tests(install: bool) -> Result<(), String> {
+    if install {
+        debian(&FOR_TESTS)?;
+    }
+    cargo_tool("nextest", "cargo-nextest", install)
+}
+
+/// Prepares a machine for `cargo xtask check`.
+pub(crate) fn for_checks(install: bool) -> Result<(), String> {
+    cargo_tool("deny", "cargo-deny", install)
+}
+
+fn debian(programs: &[Program]) -> Result<(), String> {
+    let missing: Vec<&str> = programs.iter().filter(|p| !is_installed(p.name)).map(|p| p.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !is_root() || !is_installed("apt-get") {
+        return Err(format!(
+            "install these first (Debian: `sudo apt-get install {}`), or say --no-install to go on without",
+            missing.join(" ")
+        ));
+    }
+    let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+    run("apt-get", &["update", "-q"], &quiet)?;
+    let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
+    install.extend(missing);
+    run("apt-get", &install, &quiet)
+}
+
+/// A cargo subcommand, built from its own source with its own lock file. Unoptimised: building it
+/// optimised takes minutes more than it would ever save here.
+fn cargo_tool(verb: &str, package: &str, install: bool) -> Result<(), String> {
+    let present = Command::new("cargo").args([verb, "--version"]).output().is_ok_and(|o| o.status.success());
+    if present {
+        return Ok(());
+    }
+    if !install {
+        return Err(format!("`cargo {verb}` is missing: `cargo install {package} --locked` brings it"));
+    }
+    cargo(&["install", package, "--locked", "--debug"], &[("CARGO_PROFILE_DEV_DEBUG", "0")])
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
+}
