@@ -13,8 +13,11 @@ mod blobs;
 mod blobs_memory;
 mod engine;
 mod error;
+mod files;
 mod pages;
 mod pages_memory;
+mod poison;
+mod slots;
 
 pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
@@ -22,3 +25,4 @@ pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes
 pub use error::EngineError;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
 pub use pages_memory::MemoryPages;
+pub use slots::SlotFile;

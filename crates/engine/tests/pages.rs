@@ -1,0 +1,173 @@
+//! What every page store must do, whatever it stores in: a model test with reopening, limits of the contract, concurrency.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use oubliette_engine::{MemoryPages, PAGE_SIZE, PageId, PageStore, RawPage, SlotFile};
+use proptest::prelude::*;
+
+const VAULT: [u8; 16] = *b"a vault of tests";
+
+/// Opens, or creates, the store of one kind in a folder.
+type Open = fn(&Path) -> Arc<dyn PageStore>;
+
+fn slot_file(folder: &Path) -> Arc<dyn PageStore> {
+    let path = folder.join("pages.slots");
+    let opened =
+        if path.exists() { SlotFile::open(&path, &VAULT) } else { SlotFile::create(&path, &VAULT, 2) };
+    Arc::new(opened.unwrap())
+}
+
+const PERSISTENT: &[(&str, Open)] = &[("slot file", slot_file)];
+
+fn page(n: u16, fill: u8) -> (PageId, Box<RawPage>) {
+    let mut id = [0; 12];
+    id[..8].copy_from_slice(&u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    id[10..].copy_from_slice(&n.to_be_bytes());
+    let mut page = Box::new([fill; PAGE_SIZE]);
+    page[..4].copy_from_slice(b"OP\x01\x02");
+    page[4..16].copy_from_slice(&id);
+    (id, page)
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Write(Vec<(u16, u8)>),
+    Remove(Vec<u16>),
+    Mend(u16, u8),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let id = 0u16..400;
+    prop_oneof![
+        5 => prop::collection::vec((id.clone(), any::<u8>()), 0..40).prop_map(Step::Write),
+        3 => prop::collection::vec(id.clone(), 0..40).prop_map(Step::Remove),
+        1 => (id, any::<u8>()).prop_map(|(id, fill)| Step::Mend(id, fill)),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn check(store: &dyn PageStore, model: &HashMap<u16, u8>) {
+    for n in 0..400 {
+        let expected = model.get(&n).map(|fill| page(n, *fill).1);
+        assert_eq!(store.read(&page(n, 0).0).unwrap(), expected);
+    }
+    let mut ids = Vec::new();
+    store.for_each_id(&mut |id| ids.push(id)).unwrap();
+    ids.sort_unstable();
+    let mut expected: Vec<_> = model.keys().map(|n| page(*n, 0).0).collect();
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    assert!(store.ill().is_empty());
+}
+
+fn run(mut store: Arc<dyn PageStore>, steps: &[Step], reopen: Option<&dyn Fn() -> Arc<dyn PageStore>>) {
+    let mut model = HashMap::new();
+    for step in steps {
+        match step {
+            Step::Write(writes) => {
+                let pages: Vec<_> = writes.iter().map(|(n, fill)| page(*n, *fill)).collect();
+                store.write(&pages.iter().map(|(id, page)| (*id, &**page)).collect::<Vec<_>>()).unwrap();
+                model.extend(writes.iter().copied());
+            }
+            Step::Remove(ids) => {
+                store.remove(&ids.iter().map(|n| page(*n, 0).0).collect::<Vec<_>>()).unwrap();
+                model.retain(|n, _| !ids.contains(n));
+            }
+            Step::Mend(n, fill) => {
+                let (id, page) = page(*n, *fill);
+                for copy in 0..store.copies() {
+                    store.mend(&id, copy, &page).unwrap();
+                    assert_eq!(store.read_copy(&id, copy).unwrap(), Some(page.clone()));
+                }
+                assert_eq!(store.read_copy(&id, store.copies()).unwrap(), None);
+                model.insert(*n, *fill);
+            }
+            Step::Reopen => {
+                if let Some(reopen) = reopen {
+                    store.close().unwrap();
+                    store.close().unwrap();
+                    drop(std::mem::replace(&mut store, Arc::new(MemoryPages::new())));
+                    store = reopen();
+                }
+            }
+        }
+    }
+    check(&*store, &model);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn behaves_as_a_map(steps in prop::collection::vec(step(), 1..30)) {
+        run(Arc::new(MemoryPages::new()), &steps, None);
+        for (_, open) in PERSISTENT {
+            let folder = tempfile::tempdir().unwrap();
+            run(open(folder.path()), &steps, Some(&|| open(folder.path())));
+        }
+    }
+}
+
+#[test]
+fn a_large_call_is_stored_whole() {
+    for (name, open) in PERSISTENT {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let pages: Vec<_> = (0..3000).map(|n| page(n, 1)).collect();
+        store.write(&pages.iter().map(|(id, page)| (*id, &**page)).collect::<Vec<_>>()).unwrap();
+        drop(store); // no clean stop
+        let store = open(folder.path());
+        let mut seen = 0;
+        store.for_each_id(&mut |_| seen += 1).unwrap();
+        assert_eq!(seen, 3000, "{name}");
+        store.remove(&pages.iter().map(|(id, _)| *id).collect::<Vec<_>>()).unwrap();
+        assert_eq!(store.read(&pages[2999].0).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
+fn a_closed_store_refuses_work() {
+    for (name, open) in PERSISTENT {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        store.close().unwrap();
+        let (id, page) = page(1, 1);
+        assert!(store.read(&id).is_err(), "{name}");
+        assert!(store.write(&[(id, &page)]).is_err(), "{name}");
+        assert!(store.remove(&[id]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn readers_and_writers_on_many_threads() {
+    for (name, open) in PERSISTENT {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        std::thread::scope(|scope| {
+            for thread in 0..4u16 {
+                let store = &store;
+                scope.spawn(move || {
+                    for round in 0..10u16 {
+                        let mine: Vec<_> =
+                            (0..10).map(|n| page(thread * 1000 + round * 10 + n, thread as u8)).collect();
+                        store
+                            .write(&mine.iter().map(|(id, page)| (*id, &**page)).collect::<Vec<_>>())
+                            .unwrap();
+                        for (id, page) in &mine {
+                            assert_eq!(store.read(id).unwrap().as_ref(), Some(page), "{name}");
+                        }
+                        store.remove(&[mine[0].0]).unwrap();
+                    }
+                });
+            }
+        });
+        let mut seen = 0;
+        store.for_each_id(&mut |_| seen += 1).unwrap();
+        assert_eq!(seen, 4 * 10 * 9, "{name}");
+    }
+}
