@@ -54,8 +54,11 @@ pub enum EngineError {
         /// The limit.
         allowed: usize,
     },
-    /// Another process holds this folder.
-    #[error("{path} is in use by another process")]
+    /// The key stands in the part that the engine keeps for itself. A fault of the caller.
+    #[error("the key is reserved for the engine itself")]
+    ReservedKey,
+    /// Another process, or another part of this one, holds this folder.
+    #[error("{path} is in use by another process; stop that one first")]
     InUse {
         /// The folder.
         path: PathBuf,
@@ -71,6 +74,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether the store itself failed, as opposed to a request that it refused.
+    pub(crate) fn is_failure(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Poisoned { .. } | Self::Corrupt { .. } | Self::RowsLost { .. } => true,
+            Self::PreconditionFailed { .. }
+            | Self::TooLarge { .. }
+            | Self::ReservedKey
+            | Self::InUse { .. }
+            | Self::Format { .. } => false,
+        }
+    }
+
     /// Attaches what was being done, and where, to a system error.
     pub fn io(op: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

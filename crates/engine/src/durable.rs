@@ -1,0 +1,88 @@
+//! File operations that are durable when they return.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use crate::EngineError;
+
+/// Syncs a file, or a folder's list of names.
+pub(crate) fn sync_path(path: &Path) -> Result<(), EngineError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(EngineError::io("sync", path))
+}
+
+/// Syncs the folder that holds `path`'s name.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), EngineError> {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync_path(Path::new(".")),
+        Some(parent) => sync_path(parent),
+        None => Ok(()),
+    }
+}
+
+/// Replaces a file whole: a crash leaves the old bytes or the new ones.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    let new = path.with_extension("new");
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(EngineError::io("write", &new))?;
+    fs::rename(&new, path).map_err(EngineError::io("rename", path))?;
+    sync_parent(path)
+}
+
+/// Removes a file if it is there.
+pub(crate) fn remove_file(path: &Path) -> Result<(), EngineError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(EngineError::io("remove", path)(error)),
+    }
+}
+
+/// Removes a folder and all in it if it is there.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), EngineError> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(EngineError::io("remove", path)(error)),
+    }
+}
+
+/// Syncs a folder, every file and folder in it, and its own name.
+pub(crate) fn sync_tree(folder: &Path) -> Result<(), EngineError> {
+    for (path, is_folder) in entries(folder)? {
+        if is_folder { sync_tree(&path)? } else { sync_path(&path)? }
+    }
+    sync_path(folder)?;
+    sync_parent(folder)
+}
+
+/// Copies a folder and all in it, durably. The target must not exist.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), EngineError> {
+    copy_files(from, to)?;
+    sync_tree(to)
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<(), EngineError> {
+    fs::create_dir(to).map_err(EngineError::io("create", to))?;
+    for (path, is_folder) in entries(from)? {
+        let Some(name) = path.file_name() else { continue };
+        let target = to.join(name);
+        if is_folder {
+            copy_files(&path, &target)?;
+        } else {
+            fs::copy(&path, &target).map_err(EngineError::io("copy a file to", &target))?;
+        }
+    }
+    Ok(())
+}
+
+/// Paths in a folder, and whether each is a folder itself.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<(std::path::PathBuf, bool)>, EngineError> {
+    let listed = fs::read_dir(folder).and_then(|list| {
+        list.map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?.is_dir())))).collect()
+    });
+    listed.map_err(EngineError::io("list", folder))
+}

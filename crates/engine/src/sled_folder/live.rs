@@ -1,0 +1,84 @@
+//! sled itself, with a handle of our own on its log.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::start::check_no_blobs;
+use super::syncer::Syncer;
+use crate::EngineError;
+use crate::durable::{entries, sync_tree};
+
+pub(super) struct Live {
+    pub(super) db: sled::Db,
+    /// sled's data folder and its number in the marker.
+    pub(super) data: PathBuf,
+    pub(super) number: u32,
+    log: File,
+    /// Filtered mode only.
+    syncer: Option<Syncer>,
+}
+
+impl Live {
+    pub(super) fn new(db: sled::Db, data: &Path, number: u32, filtered: bool) -> Result<Self, EngineError> {
+        let path = data.join("db");
+        let log = File::open(&path).map_err(EngineError::io("open", &path))?;
+        let syncer = if filtered { Some(Syncer::new(&log, &path)?) } else { None };
+        Ok(Self { db, data: data.to_owned(), number, log, syncer })
+    }
+
+    pub(super) fn flush(&self) -> Result<(), EngineError> {
+        self.db.flush().map(drop).map_err(self.failed())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), EngineError> {
+        self.log.sync_data().map_err(EngineError::io("sync", self.data.join("db")))
+    }
+
+    /// Syncs and does `work` at the same time where sled's own syncs are real, else one after the other.
+    pub(super) fn sync_beside(
+        &self,
+        work: impl FnOnce() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        match &self.syncer {
+            Some(syncer) => syncer.sync_beside(work),
+            None => self.sync().and_then(|()| work()),
+        }
+    }
+
+    pub(super) fn count(&self) -> Result<u64, EngineError> {
+        self.db.iter().try_fold(0, |rows, row| row.map(|_| rows + 1)).map_err(self.failed())
+    }
+
+    pub(super) fn disk_bytes(&self) -> Result<u64, EngineError> {
+        let bytes = |path: &Path| fs::metadata(path).map(|facts| facts.blocks() * 512);
+        entries(&self.data)?
+            .into_iter()
+            .map(|(path, _)| bytes(&path).map_err(EngineError::io("measure", &path)))
+            .sum()
+    }
+
+    /// Lets sled go and makes durable what it wrote while going.
+    pub(super) fn finish(self) -> Result<(), EngineError> {
+        let Self { db, data, log, .. } = self;
+        db.flush().map_err(sled_error(&data))?;
+        log.sync_all().map_err(EngineError::io("sync", &data))?;
+        drop(db);
+        check_no_blobs(&data)?;
+        sync_tree(&data)
+    }
+
+    /// Says what a failure of sled means.
+    pub(super) fn failed(&self) -> impl FnOnce(sled::Error) -> EngineError {
+        sled_error(&self.data)
+    }
+}
+
+/// Translates sled's errors; their texts hold positions, never content.
+pub(super) fn sled_error(data: &Path) -> impl FnOnce(sled::Error) -> EngineError {
+    let path = data.to_owned();
+    move |error| match error {
+        sled::Error::Io(source) => EngineError::Io { op: "an operation of sled", path, source },
+        other => EngineError::Corrupt { what: "sled's log", path, detail: other.to_string() },
+    }
+}
