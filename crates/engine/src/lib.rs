@@ -18,11 +18,8 @@ mod files;
 mod pages;
 mod pages_memory;
 mod poison;
-<<<<<<< HEAD
 mod slots;
-=======
 mod sled_folder;
->>>>>>> 7fd8e90 (One sled folder under the protocol that survived power cuts, for rows and pages alike)
 
 pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
@@ -30,10 +27,7 @@ pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes
 pub use error::EngineError;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
 pub use pages_memory::MemoryPages;
-<<<<<<< HEAD
 pub use slots::SlotFile;
-=======
 pub use sled_folder::{
     SledMode, SledOptions, SledVerifier, check_sled_data, deny_sync_file_range, sync_file_range_denied,
 };
->>>>>>> 7fd8e90 (One sled folder under the protocol that survived power cuts, for rows and pages alike)
