@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::EngineError;
+use crate::files::folder_of;
 
 /// Syncs a file, or a folder's list of names.
 pub(crate) fn sync_path(path: &Path) -> Result<(), EngineError> {
@@ -13,11 +14,7 @@ pub(crate) fn sync_path(path: &Path) -> Result<(), EngineError> {
 
 /// Syncs the folder that holds `path`'s name.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), EngineError> {
-    match path.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => sync_path(Path::new(".")),
-        Some(parent) => sync_path(parent),
-        None => Ok(()),
-    }
+    sync_path(folder_of(path))
 }
 
 /// Replaces a file whole: a crash leaves the old bytes or the new ones.

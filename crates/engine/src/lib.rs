@@ -18,8 +18,8 @@ mod files;
 mod pages;
 mod pages_memory;
 mod poison;
-mod slots;
 mod sled_folder;
+mod slots;
 
 pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
@@ -27,7 +27,7 @@ pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes
 pub use error::EngineError;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
 pub use pages_memory::MemoryPages;
-pub use slots::SlotFile;
 pub use sled_folder::{
     SledMode, SledOptions, SledVerifier, check_sled_data, deny_sync_file_range, sync_file_range_denied,
 };
+pub use slots::SlotFile;

@@ -8,7 +8,7 @@ use super::layout::{Layout, Marker, Stage};
 use super::live::{Live, sled_error};
 use super::{SEGMENT_SIZE, SledOptions};
 use crate::EngineError;
-use crate::durable::{copy_tree, entries, remove_folder, replace_file, sync_path, sync_tree};
+use crate::durable::{copy_tree, entries, remove_folder, replace_file, sync_parent, sync_path, sync_tree};
 
 const FIRST: u32 = 1;
 
