@@ -30,4 +30,7 @@ pub enum CryptoError {
         /// What is allowed, in words.
         allowed: &'static str,
     },
+    /// A fragment of a cover was opened but makes no sense.
+    #[error("a cover cannot be read: {0}")]
+    Fragment(#[from] crate::FragmentError),
 }

@@ -5,13 +5,15 @@
 //! |---|---|
 //! | hold a key | [`RootKey`], [`PageKey`], [`TreeSeed`], [`ObjectKey`] and the others of [`secret`] |
 //! | open or write a page of the key plane | [`open_page`], [`seal_fresh_page`], [`PageRef`] |
-//! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`] |
 //! | seal or open what is stored, whole, as a stream or in part | [`object`], with an [`ObjectContext`] and a [`Padding`] |
+//! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`], [`items_through`], [`compartments_through`] |
+//! | keys of a person's leaves, and forgetting them | [`Cover`] |
 //!
 //! It does not decide who may read what, and does not know where anything is stored.
 
 mod aead;
 pub mod context;
+pub mod cover;
 pub mod error;
 pub mod ids;
 pub mod kdf;
@@ -21,8 +23,10 @@ pub mod padding;
 pub mod page;
 pub mod path;
 pub mod secret;
+pub mod tree;
 
 pub use context::{Codec, Kind, ObjectContext, Policy};
+pub use cover::{Cover, CoverForm, FragmentError, HighestCut, PackedCover};
 pub use error::CryptoError;
 pub use ids::{Handle, PageId, Pseudonym, Tag, VaultId};
 pub use object::{Opener, Reader, Sealer, open_small, seal_small};
@@ -30,5 +34,5 @@ pub use padding::Padding;
 pub use page::{
     PAGE_BODY, PAGE_SIZE, PageBody, PageHeader, PageKind, PageRef, open_page, seal_fresh_page, seal_page,
 };
-pub use path::{Branch, Class};
+pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
 pub use secret::{AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, RootKey, TagKey, TreeSeed};

@@ -1,0 +1,77 @@
+//! Cutting: the seeds beside the way down stay, those on it go.
+
+use super::Load;
+use super::node::Node;
+use super::read::open;
+use crate::tree::tree_child;
+use crate::{CryptoError, PageId, Path, TreeSeed};
+
+/// Cuts all of `path`; `node` stands at the first `depth` bits of it. False if it was cut already; then nothing changed.
+pub(super) fn cut<E: From<CryptoError>>(
+    node: &mut Node,
+    path: &Path,
+    depth: usize,
+    load: &mut Load<'_, E>,
+    dead: &mut Vec<PageId>,
+) -> Result<bool, E> {
+    if matches!(node, Node::Cut) {
+        return Ok(false);
+    }
+    let Some(bit) = path.bit(depth) else {
+        collect_pages(node, depth, load, dead)?;
+        *node = Node::Cut;
+        return Ok(true);
+    };
+    match node {
+        Node::Cut => Ok(false),
+        Node::Seed(seed) => {
+            // The assignment drops the seed, and dropping wipes it.
+            *node = puncture(seed, &mut path.bits().skip(depth));
+            Ok(true)
+        }
+        Node::Inner(children) => {
+            let [left, right] = children.as_mut();
+            let changed = cut(if bit { right } else { left }, path, depth + 1, load, dead)?;
+            if matches!((left, right), (Node::Cut, Node::Cut)) {
+                *node = Node::Cut;
+            }
+            Ok(changed)
+        }
+        Node::Page { page, bits } => {
+            let mut inline = open(page, *bits, depth, load)?;
+            let changed = cut(&mut inline, path, depth, load, dead)?;
+            if changed {
+                dead.push(page.id);
+                *node = inline;
+            }
+            Ok(changed)
+        }
+    }
+}
+
+/// Adds the ids of all pages at and below `node`, which means to open each of them.
+pub(super) fn collect_pages<E: From<CryptoError>>(
+    node: &Node,
+    depth: usize,
+    load: &mut Load<'_, E>,
+    ids: &mut Vec<PageId>,
+) -> Result<(), E> {
+    match node {
+        Node::Cut | Node::Seed(_) => Ok(()),
+        Node::Inner(children) => {
+            children.iter().try_for_each(|child| collect_pages(child, depth + 1, load, ids))
+        }
+        Node::Page { page, bits } => {
+            ids.push(page.id);
+            collect_pages(&open(page, *bits, depth, load)?, depth, load, ids)
+        }
+    }
+}
+
+/// What is left below `seed` once the node at the end of `steps` is cut.
+fn puncture(seed: &TreeSeed, steps: &mut dyn Iterator<Item = bool>) -> Node {
+    let Some(right) = steps.next() else { return Node::Cut };
+    let beside = Node::Seed(tree_child(seed, !right));
+    let below = puncture(&tree_child(seed, right), steps);
+    Node::Inner(Box::new(if right { [beside, below] } else { [below, beside] }))
+}

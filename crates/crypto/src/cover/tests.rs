@@ -1,0 +1,4 @@
+mod growth;
+mod model;
+mod shape;
+mod support;
