@@ -55,6 +55,13 @@ impl<const N: usize> Cutter<N> {
     }
 }
 
+impl<const N: usize> Drop for Cutter<N> {
+    /// An empty `Vec` is wiped in one stroke over its whole capacity, a full one byte by byte: at 4 GB/s of AES that shows.
+    fn drop(&mut self) {
+        self.pending.clear();
+    }
+}
+
 fn count(next: &mut u64, each: impl FnOnce(u64) -> Result<(), CryptoError>) -> Result<(), CryptoError> {
     let index = std::mem::replace(next, MAX_CHUNKS);
     each(index)?;

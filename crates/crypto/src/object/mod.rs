@@ -14,6 +14,38 @@
 //! | a range | [`Reader`] with [`chunk_at`] and [`chunk_range`] |
 //! | lengths | [`sealed_len`], [`plain_len`] |
 //!
+//! ```
+//! use oubliette_crypto::object::{Reader, chunk_at, chunk_range, last_chunk, open_small, seal_small};
+//! use oubliette_crypto::{Branch, Class, Handle, Kind, ObjectContext, ObjectKey, Policy, VaultId};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = ObjectKey::generate()?; // in a vault: the leaf of this very place
+//! let context = ObjectContext {
+//!     kind: Kind::Small,
+//!     vault: VaultId::random()?,
+//!     handle: Handle::random()?,
+//!     class: Class::Saves,
+//!     branch: Branch::Items,
+//!     compartment: 1,
+//!     seq: 7,
+//!     policy: Policy::None,
+//! };
+//! let save = vec![42; 100_000];
+//! let sealed = seal_small(&key, &context, &save)?;
+//! assert_eq!(*open_small(&key, &context, &sealed)?, save);
+//! assert!(open_small(&key, &ObjectContext { seq: 8, ..context }, &sealed).is_err());
+//!
+//! // one byte from the middle: the header and one chunk are all that is read
+//! let reader = Reader::new(&key, &context, sealed.first_chunk().ok_or("too short")?)?;
+//! let (index, within) = chunk_at(70_000);
+//! let place = chunk_range(index, 100_000).ok_or("past the end")?;
+//! let mut plain = Vec::with_capacity(16 * 1024);
+//! let last = index == last_chunk(100_000);
+//! reader.open_chunk(index, last, &sealed[place.start as usize..place.end as usize], &mut plain)?;
+//! assert_eq!(plain[within], 42);
+//! # Ok(())
+//! # }
+//! ```
 //! Lengths are not hidden here: see [`Padding`](crate::Padding).
 
 mod chunk;

@@ -15,7 +15,8 @@ pub fn seal_small(key: &ObjectKey, context: &ObjectContext, plain: &[u8]) -> Res
     seal_with_salt(key.expose(), &context.encode(), fresh_salt()?, plain)
 }
 
-/// The plaintext of one whole object.
+/// The plaintext of one whole object. (Dropped, it is wiped byte by byte, which takes as long as half the decryption;
+/// `clear` it first and its memory is wiped in one stroke.)
 ///
 /// # Errors
 /// [`CryptoError::Unopenable`] if these are not exactly the bytes that were sealed with this key for this context.

@@ -305,3 +305,13 @@ fn the_public_ways_agree() {
     let stranger = crate::ObjectKey::generate().unwrap();
     assert!(matches!(open_small(&stranger, &context, &small), Err(CryptoError::Unopenable)));
 }
+
+/// Fails to compile when a dependency is built without its wiping feature.
+#[test]
+fn derived_keys_are_wiped_and_cross_threads() {
+    fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+    fn shared<T: Send + Sync>() {}
+    wiped::<aes_gcm::Aes256Gcm>();
+    wiped::<sha2::Sha512>();
+    shared::<(Sealer, Opener, Reader)>();
+}
