@@ -6,7 +6,7 @@ mod root;
 pub use anchor::{AnchorForm, anchor_digest_key, open_anchor, row_digest, seal_anchor};
 pub use root::{derive_root_key, derive_root_page_key, root_pointer_mac, verify_root_pointer};
 
-use hkdf::HkdfExtract;
+use hkdf::{HkdfExtract, InvalidLength};
 use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
 use sha2::Sha256;
 use zeroize::Zeroize;
@@ -50,17 +50,17 @@ fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
 }
 
 /// A typed key by HKDF-SHA256. Without a salt give the empty one, which RFC 5869 takes for 32 zero bytes.
+#[expect(clippy::expect_used, reason = "every key here has 32 bytes, HKDF gives up to 8160")]
 pub(crate) fn derive<K: Secret>(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]]) -> K {
-    K::fill(|key| hkdf(ikm, salt, info, key))
+    K::fill(|key| hkdf(ikm, salt, info, key).expect("32 bytes"))
 }
 
-#[expect(clippy::expect_used, reason = "every key here has 32 bytes, HKDF gives up to 8160")]
-fn hkdf(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]], out: &mut [u8]) {
+fn hkdf(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), InvalidLength> {
     let mut extract = HkdfExtract::<Sha256>::new(Some(salt));
     ikm.iter().for_each(|part| extract.input_ikm(part));
     let (mut prk, expand) = extract.finalize();
     prk.as_mut_slice().zeroize();
-    expand.expand_multi_info(info, out).expect("at most 8160 bytes");
+    expand.expand_multi_info(info, out)
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub mod path;
 pub mod secret;
 pub mod tree;
 
+#[cfg(test)]
+mod vectors;
+
 pub use context::{Codec, Kind, ObjectContext, Policy};
 pub use cover::{Cover, CoverForm, FragmentError, HighestCut, PackedCover};
 pub use error::CryptoError;

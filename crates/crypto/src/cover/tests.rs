@@ -2,3 +2,4 @@ mod growth;
 mod model;
 mod shape;
 mod support;
+mod vectors;

@@ -1,3 +1,6 @@
+mod vectors;
+mod wycheproof;
+
 use super::*;
 use crate::{AnchorKey, CellShare, RootKey, VaultId};
 

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
+use super::PageKind::*;
 use super::*;
+use crate::vectors::{array, hex, list, number, tree};
 
 const VAULT: VaultId = VaultId([9; 16]);
 
@@ -70,5 +72,19 @@ proptest! {
         prop_assert_eq!(opened.expose(), &body);
         raw[bit / 8] ^= 1 << (bit % 8);
         prop_assert!(matches!(open_page(&page.key, &place, &raw), Err(CryptoError::Unopenable)));
+    }
+}
+
+/// The independent script's pages, one of every kind.
+#[test]
+fn pages_are_sealed_as_documented() {
+    for v in list(&tree()["pages"]) {
+        let kinds = [Root, Inner, Leaf, Vault, State, Cover, Chain];
+        let kind = kinds[number(&v["kind"]) as usize - 1];
+        let place = PageHeader { kind, id: array(&v["id"]), vault: VaultId(array(&v["vault"])) };
+        let key = PageKey::from_slice(&hex(&v["key"])).unwrap();
+        let (body, raw) = (array(&v["body"]), array(&v["page"]));
+        assert_eq!(*seal_page(&key, &place, &body).unwrap(), raw);
+        assert_eq!(open_page(&key, &place, &raw).unwrap().expose(), &body);
     }
 }
