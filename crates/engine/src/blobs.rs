@@ -11,6 +11,7 @@ pub struct BlobRef(pub Vec<u8>);
 /// Contract: a blob's bytes are durable when [`BlobWriter::finish`] returns and are never changed afterwards; memory per
 /// open blob is bounded whatever its length; what `delete` frees is given back to the file system; bytes are ciphertext.
 /// Which blobs are alive is the caller's knowledge (its rows); this store keeps no index.
+/// A full disk fails the one writer that meets it and nobody else; a failed read harms nobody; any other I/O error poisons.
 pub trait Blobs: Send + Sync {
     /// Starts a blob. `expected` is the length in bytes if known; it may turn out shorter or longer.
     fn create(&self, expected: Option<u64>) -> Result<Box<dyn BlobWriter>, EngineError>;

@@ -15,6 +15,7 @@ mod durable;
 mod engine;
 mod error;
 mod files;
+mod packs;
 mod pages;
 mod pages_memory;
 mod poison;
@@ -25,6 +26,7 @@ pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
+pub use packs::PackBlobs;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
 pub use pages_memory::MemoryPages;
 pub use sled_folder::{
