@@ -1,5 +1,6 @@
 //! Properties of sealed objects, through every way of opening them.
 
+use aes_gcm::aead::AeadInOut;
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
@@ -268,6 +269,20 @@ fn the_counter_stops_at_its_limit() {
     let refused = sealer.update(&bytes(2 * CHUNK_LEN), &mut out);
     assert!(matches!(refused, Err(CryptoError::OutOfRange { got: MAX_CHUNKS, .. })));
     assert!(sealer.finish(&mut out).is_err(), "a full object cannot be finished");
+}
+
+/// A chunk past the limit is refused even where its tag is right, as a sealer without the limit would make it.
+#[test]
+fn a_chunk_past_the_limit_does_not_open() {
+    let (keys, _) = schedule::derive(&KEY, &[9; SALT_LEN], CONTEXT);
+    for (index, opens) in [(MAX_CHUNKS - 1, true), (MAX_CHUNKS, false)] {
+        let mut chunk = b"text".to_vec();
+        let nonce = keys.nonce(index);
+        let tag =
+            keys.aead.encrypt_inout_detached((&nonce).into(), &[], chunk.as_mut_slice().into()).unwrap();
+        chunk.extend_from_slice(&tag);
+        assert_eq!(keys.open(index, true, &chunk, &mut Vec::new()).is_ok(), opens);
+    }
 }
 
 #[test]
