@@ -27,8 +27,20 @@ pub(crate) fn run(program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<
 
 /// Runs the `cargo` that runs us.
 pub(crate) fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    run(&cargo, args, env)
+    run(&our_cargo(), args, env)
+}
+
+/// Where cargo puts what it builds, whatever flags, environment and configuration say.
+pub(crate) fn target_dir() -> Result<PathBuf, String> {
+    let metadata = Command::new(our_cargo())
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .current_dir(root())
+        .output()
+        .map_err(|e| format!("cannot start cargo metadata: {e}"))?;
+    let json = String::from_utf8_lossy(&metadata.stdout);
+    let (_, rest) =
+        json.split_once("\"target_directory\":\"").ok_or("cargo metadata names no target folder")?;
+    rest.split('"').next().map(PathBuf::from).ok_or_else(|| "cargo metadata is cut short".to_owned())
 }
 
 /// Whether a program of that name stands on the search path or where Debian keeps games.
@@ -38,4 +50,8 @@ pub(crate) fn is_installed(program: &str) -> bool {
     env::split_paths(&path)
         .chain([games])
         .any(|dir| fs::metadata(dir.join(program)).is_ok_and(|m| m.is_file()))
+}
+
+fn our_cargo() -> String {
+    env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }

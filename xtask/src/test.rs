@@ -17,16 +17,14 @@ pub(crate) fn run(args: &[String], install: bool) -> Result<(), String> {
         _ => {}
     }
 
-    let mut nextest = vec!["nextest", "run"];
-    if args.is_empty() {
-        nextest.push("--workspace");
-    }
-    nextest.extend(args.iter().map(String::as_str));
-    let suites = command::cargo(&nextest, &[]);
-    let doctests =
-        if args.is_empty() { command::cargo(&["test", "--doc", "--workspace"], &[]) } else { Ok(()) };
+    let outcome = if args.is_empty() {
+        everything()
+    } else {
+        let args = args.iter().map(String::as_str);
+        command::cargo(&["nextest", "run"].into_iter().chain(args).collect::<Vec<_>>(), &[])
+    };
 
-    // No report: nothing was built, or nothing ran; `suites` tells which.
+    // No report: nothing was built, or nothing ran; `outcome` tells which.
     if let Ok(xml) = fs::read_to_string(&report) {
         for line in leftout::lines(&xml) {
             println!("left out: {line}");
@@ -35,5 +33,16 @@ pub(crate) fn run(args: &[String], install: bool) -> Result<(), String> {
             println!("tests: {passed} passed, {failed} failed");
         }
     }
+    outcome
+}
+
+/// All suites, then the doctests even where a suite failed. What is measured (memory, speed) is measured on the
+/// released binary, which suites find in `OUBLIETTE_RELEASE_BIN`.
+fn everything() -> Result<(), String> {
+    command::cargo(&["build", "--release", "--bin", "oubliette"], &[])?;
+    let binary = command::target_dir()?.join("release/oubliette");
+    let env = [("OUBLIETTE_RELEASE_BIN", binary.to_str().ok_or("the target folder's path is not UTF-8")?)];
+    let suites = command::cargo(&["nextest", "run", "--workspace"], &env);
+    let doctests = command::cargo(&["test", "--doc", "--workspace"], &[]);
     suites.and(doctests)
 }

@@ -9,11 +9,12 @@ struct Program {
     package: &'static str,
 }
 
-const FOR_TESTS: [Program; 5] = [
-    Program { name: "cc", package: "gcc" }, // linker, and the C part of zstd
+const FOR_TESTS: [Program; 6] = [
+    Program { name: "cc", package: "gcc" }, // links, and compiles the C part of zstd
     Program { name: "zstd", package: "zstd" }, // unpacks the shared saves
-    Program { name: "tar", package: "tar" }, // the same
+    Program { name: "tar", package: "tar" },
     Program { name: "curl", package: "curl" }, // a client of the service that is not ours
+    Program { name: "python3", package: "python3" }, // computes the vectors independently
     Program { name: "freeciv-server", package: "freeciv-server" }, // loads what the vault gives back
 ];
 
