@@ -25,7 +25,7 @@ pub(crate) fn run(program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
 }
 
-/// Runs the `cargo` that runs us.
+/// Runs [`our_cargo`].
 pub(crate) fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
     run(&our_cargo(), args, env)
 }
@@ -52,6 +52,7 @@ pub(crate) fn is_installed(program: &str) -> bool {
         .any(|dir| fs::metadata(dir.join(program)).is_ok_and(|m| m.is_file()))
 }
 
-fn our_cargo() -> String {
+/// The `cargo` that runs us, so that all steps use one toolchain.
+pub(crate) fn our_cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }

@@ -1,6 +1,6 @@
 //! The programs that tests and checks need beside Rust, installed when they are missing.
 
-use crate::command::{cargo, is_installed, run};
+use crate::command::{cargo, is_installed, our_cargo, run};
 use std::process::Command;
 
 /// A program and the Debian package that brings it.
@@ -52,7 +52,8 @@ fn debian(programs: &[Program]) -> Result<(), String> {
 /// A cargo subcommand, built from its own source with its own lock file. Unoptimised: building it
 /// optimised takes minutes more than it would ever save here.
 fn cargo_tool(verb: &str, package: &str, install: bool) -> Result<(), String> {
-    let present = Command::new("cargo").args([verb, "--version"]).output().is_ok_and(|o| o.status.success());
+    let present =
+        Command::new(our_cargo()).args([verb, "--version"]).output().is_ok_and(|o| o.status.success());
     if present {
         return Ok(());
     }
