@@ -23,7 +23,6 @@ pub mod padding;
 pub mod page;
 pub mod path;
 pub mod secret;
-mod stack;
 pub mod tree;
 
 #[cfg(test)]

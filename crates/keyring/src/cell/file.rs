@@ -1,0 +1,135 @@
+//! A cell in a file: preallocated, overwritten in place, never renamed, so that the old bytes have nowhere to stay as far as
+//! the file system and the medium allow. How far that is, `doctor` finds out; until then the class is E0.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use oubliette_crypto::{CellShare, VaultId};
+use rustix::fs::{Advice, FlockOperation, OFlags};
+use zeroize::Zeroizing;
+
+use super::block::{BlockCell, Medium};
+use super::format::{BLOCK, CELL_SIZE, Header};
+use super::{CellError, CellState, ErasureClass, RootCell, RootPointer};
+
+/// A cell in a file that this process holds alone.
+pub struct FileCell {
+    cell: BlockCell<CellFile>,
+    class: ErasureClass,
+}
+
+impl FileCell {
+    /// Makes the file (0600, 57,344 bytes, in an existing folder) and lays out an empty cell for share `share_index` of `shares`.
+    pub fn create(path: &Path, vault: VaultId, share_index: u8, shares: u8) -> Result<Self, CellError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(io("creating", path))?;
+        let cell =
+            BlockCell::create(CellFile::hold(file, path)?, Header { vault, index: share_index, shares })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder", folder))?;
+        Ok(Self { cell, class: ErasureClass::E0 })
+    }
+    /// Opens a cell and keeps other processes off it.
+    pub fn open(path: &Path) -> Result<Self, CellError> {
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io("opening", path))?;
+        let length = file.metadata().map_err(io("reading the length", path))?.len();
+        if length != CELL_SIZE as u64 {
+            return Err(CellError::Format { path: path.into(), detail: "a cell has exactly 57,344 bytes" });
+        }
+        Ok(Self { cell: BlockCell::open(CellFile::hold(file, path)?)?, class: ErasureClass::E0 })
+    }
+    /// States the class that `doctor` established for this file.
+    pub fn with_class(self, class: ErasureClass) -> Self {
+        Self { class, ..self }
+    }
+}
+
+impl RootCell for FileCell {
+    fn vault(&self) -> VaultId {
+        self.cell.vault()
+    }
+    fn share_index(&self) -> u8 {
+        self.cell.header.index
+    }
+    fn shares(&self) -> u8 {
+        self.cell.header.shares
+    }
+    fn read(&self) -> Result<CellState, CellError> {
+        self.cell.read()
+    }
+    fn point(&self, pointer: &RootPointer) -> Result<(), CellError> {
+        self.cell.point(pointer)
+    }
+    fn stage(&self, epoch: u64, share: &CellShare, pointer: &RootPointer) -> Result<(), CellError> {
+        self.cell.stage(epoch, share, pointer)
+    }
+    fn confirm(&self) -> Result<(), CellError> {
+        self.cell.confirm()
+    }
+    fn withdraw(&self) -> Result<(), CellError> {
+        self.cell.withdraw()
+    }
+    fn class(&self) -> ErasureClass {
+        self.class
+    }
+}
+
+struct CellFile {
+    file: File,
+    /// The same file past the page cache, where the file system can do that.
+    direct: Option<File>,
+    path: PathBuf,
+}
+
+impl CellFile {
+    fn hold(file: File, path: &Path) -> Result<Self, CellError> {
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| CellError::InUse { path: path.into() })?;
+        let flags = OFlags::DIRECT.bits().cast_signed();
+        let direct = OpenOptions::new().read(true).custom_flags(flags).open(path).ok();
+        Ok(Self { file, direct, path: path.into() })
+    }
+
+    /// Reads past the page cache. `None` where that does not work; offset and length are always whole blocks here.
+    fn read_direct(&self, offset: usize, out: &mut [u8]) -> Option<()> {
+        let direct = self.direct.as_ref()?;
+        let mut buffer = Zeroizing::new(vec![0; out.len() + BLOCK]);
+        let start = buffer.as_ptr().align_offset(BLOCK);
+        let aligned = buffer.get_mut(start..)?.get_mut(..out.len())?;
+        direct.read_exact_at(aligned, offset as u64).ok()?;
+        out.copy_from_slice(aligned);
+        Some(())
+    }
+}
+
+impl Medium for CellFile {
+    fn read_at(&self, offset: usize, out: &mut [u8]) -> Result<(), CellError> {
+        if self.read_direct(offset, out).is_some() {
+            return Ok(());
+        }
+        // Written pages are clean after the sync, so the cache lets go of them and the medium answers.
+        let _best_effort = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
+        self.file.read_exact_at(out, offset as u64).map_err(io("reading", &self.path))
+    }
+    fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), CellError> {
+        self.file.write_all_at(bytes, offset as u64).map_err(io("writing", &self.path))?;
+        self.file.sync_data().map_err(io("syncing", &self.path))
+    }
+    fn not_kept(&self, what: &'static str) -> CellError {
+        CellError::NotKept { what, path: self.path.clone() }
+    }
+    fn foreign(&self, detail: &'static str) -> CellError {
+        CellError::Format { path: self.path.clone(), detail }
+    }
+}
+
+fn io(op: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> CellError {
+    let path = path.to_path_buf();
+    move |source| CellError::Io { op, path, source }
+}

@@ -1,0 +1,228 @@
+//! The keyring's own face: opening, people, and housekeeping.
+
+mod people;
+mod verify;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use oubliette_crypto::{AnchorKey, Handle, PageBody, PageKind, PageRef, RootKey, Tag, VaultId};
+use oubliette_engine::PageStore;
+
+use crate::cell::RootCell;
+use crate::core::{Core, Found, KeyringOptions};
+use crate::error::KeyringError;
+use crate::ledger::RootLedger;
+use crate::person::State;
+use crate::records::CutRecord;
+use crate::recovery::{self, Parts};
+use crate::tree::{Entry, Walker, walk};
+use crate::user::UserId;
+use crate::writer::{Facts, Op, Outcome, Reply, Writer};
+
+pub use verify::VerifyReport;
+
+/// People in one commit of a bulk load.
+const BULK: usize = 4096;
+
+/// The key plane of one vault. Share it by `Arc`; every call may come from any thread and returns when what it did is durable.
+pub struct Keyring {
+    core: Arc<Core>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// One at a time: a verification has the writer note what it supersedes.
+    verifying: Mutex<()>,
+}
+
+impl Keyring {
+    /// Starts an empty vault over empty cells.
+    pub fn create(
+        pages: Arc<dyn PageStore>,
+        cells: Vec<Arc<dyn RootCell>>,
+        ledger: Arc<dyn RootLedger>,
+        options: KeyringOptions,
+    ) -> Result<Self, KeyringError> {
+        Self::start(recovery::create(Parts { pages, cells, ledger, options })?)
+    }
+
+    /// Opens a vault. A deletion that a crash interrupted is finished or withdrawn before this returns.
+    pub fn open(
+        pages: Arc<dyn PageStore>,
+        cells: Vec<Arc<dyn RootCell>>,
+        ledger: Arc<dyn RootLedger>,
+        options: KeyringOptions,
+    ) -> Result<Self, KeyringError> {
+        Self::start(recovery::open(Parts { pages, cells, ledger, options })?)
+    }
+
+    fn start((core, root_key): (Core, RootKey)) -> Result<Self, KeyringError> {
+        let core = Arc::new(core);
+        let writer = Writer::new(Arc::clone(&core), root_key);
+        let thread = std::thread::Builder::new()
+            .name("keyring-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| KeyringError::Poisoned {
+                reason: format!("no thread for the writer: {error}"),
+            })?;
+        Ok(Self { core, writer: Mutex::new(Some(thread)), verifying: Mutex::new(()) })
+    }
+
+    /// The vault.
+    pub fn vault_id(&self) -> VaultId {
+        self.core.pages.vault
+    }
+    /// Commits so far.
+    pub fn generation(&self) -> u64 {
+        self.core.root().pointer.generation
+    }
+    /// Root secrets so far: deletions, plus one.
+    pub fn epoch(&self) -> u64 {
+        self.core.root().pointer.epoch
+    }
+    /// SHA-256 of the current root page.
+    pub fn root_hash(&self) -> [u8; 32] {
+        self.core.root().pointer.root_hash
+    }
+    /// People in the vault, the blocked included.
+    pub fn population(&self) -> u64 {
+        self.core.root().node.persons
+    }
+    /// When the vault was made, in seconds since the Unix epoch.
+    pub fn created(&self) -> i64 {
+        self.core.root().vault.created
+    }
+    /// The key of the row plane's anchor.
+    pub fn anchor_key(&self) -> Result<AnchorKey, KeyringError> {
+        Ok(AnchorKey::from_slice(self.core.keys.anchor.expose())?)
+    }
+    /// How well the root's cells forget (the best share of a split).
+    pub fn erasure_class(&self) -> crate::cell::ErasureClass {
+        self.core.erasure_class()
+    }
+    /// A short reason for each thing that is wrong although the vault works.
+    pub fn ill(&self) -> Vec<String> {
+        let mut reasons = self.core.pages.store.ill();
+        reasons.extend(self.core.notes.iter().cloned());
+        reasons.extend(self.core.healthy().err().map(|error| error.to_string()));
+        reasons
+    }
+    /// Pages mended from another copy since the start.
+    pub fn mended_pages(&self) -> u64 {
+        self.core.pages.mended()
+    }
+
+    /// Replaces the root secret without other work: what insertions superseded dies now. At least once a day.
+    pub fn rotate(&self) -> Result<CutRecord, KeyringError> {
+        Ok(cut_record(&self.call(Op::Rotate)?.facts))
+    }
+
+    /// Handles of erased people whose rows may still lie about.
+    pub fn sweep_queue(&self) -> Vec<Handle> {
+        self.core.root().vault.queues.sweep.clone()
+    }
+    /// Takes handles whose rows are gone off the sweep queue.
+    pub fn swept(&self, handles: &[Handle]) -> Result<(), KeyringError> {
+        self.call(Op::Swept { handles: handles.to_vec() })?;
+        Ok(())
+    }
+
+    /// People who are blocked and whose erasure was not finished: whoever opens the vault goes on with them.
+    pub fn intents(&self) -> Result<Vec<(Handle, UserId)>, KeyringError> {
+        self.core.healthy()?;
+        let root = self.core.root();
+        let mut waiting = Vec::new();
+        for tag in &root.vault.queues.intents {
+            if let Found::Person { state, blocked: true } = self.core.find(&root, *tag)? {
+                let identity = State::read(&self.core.pages, &state)?.identity;
+                waiting.push((identity.handle, identity.user));
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Removes the fences whose time is over; answers how many. Walks the whole tree: once a day.
+    pub fn remove_expired_fences(&self) -> Result<u64, KeyringError> {
+        let now = self.core.options.clock.now_unix();
+        let mut expired = Expired { core: &self.core, now, tags: Vec::new() };
+        for part in 0..16 {
+            self.core.healthy()?;
+            let root = self.core.root();
+            if let Some(child) = root.node.children.0.get(part).and_then(Option::as_ref) {
+                walk(child, &mut expired)?;
+            }
+        }
+        let tags = expired.tags;
+        if tags.is_empty() {
+            return Ok(0);
+        }
+        Ok(count(&self.call(Op::RemoveFences { tags })?))
+    }
+
+    /// Creates many people in few commits; those that exist, blocked or fenced, are passed over. Answers how many are new.
+    pub fn bulk_create(&self, users: impl IntoIterator<Item = UserId>) -> Result<u64, KeyringError> {
+        let mut users = users.into_iter();
+        let mut created = 0;
+        loop {
+            let part: Vec<UserId> = users.by_ref().take(BULK).collect();
+            if part.is_empty() {
+                return Ok(created);
+            }
+            created += count(&self.call(Op::BulkCreate { users: part })?);
+        }
+    }
+
+    /// Stops: what waits is still done, later calls answer `Poisoned`. Idempotent; dropping does the same.
+    pub fn close(&self) {
+        self.core.queue.close();
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic in the writer has poisoned the keyring; there is nothing to add here.
+            let _panicked = thread.join();
+        }
+    }
+
+    fn call(&self, op: Op) -> Result<Reply, KeyringError> {
+        self.core.healthy()?;
+        self.core.queue.call(op)
+    }
+}
+
+impl Drop for Keyring {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Collects the fences whose time is over.
+struct Expired<'a> {
+    core: &'a Core,
+    now: i64,
+    tags: Vec<Tag>,
+}
+
+impl Walker for Expired<'_> {
+    fn open(&mut self, kind: PageKind, page: &PageRef) -> Result<PageBody, KeyringError> {
+        self.core.pages.read_stored(kind, page)
+    }
+    fn entry(&mut self, entry: Entry) -> Result<(), KeyringError> {
+        if let Entry::Fence(placed) = entry
+            && placed.fence.expires <= self.now
+        {
+            self.tags.push(placed.tag);
+        }
+        Ok(())
+    }
+    fn lost(&mut self, role: &'static str) {
+        tracing::warn!(role, "a damaged page hides fences; run fsck");
+    }
+}
+
+fn cut_record(facts: &Facts) -> CutRecord {
+    CutRecord { generation_before: facts.generation_before, generation_after: facts.generation_after }
+}
+
+fn count(reply: &Reply) -> u64 {
+    match reply.outcome {
+        Outcome::Count(count) => count,
+        _ => 0,
+    }
+}

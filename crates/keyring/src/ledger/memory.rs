@@ -1,0 +1,32 @@
+//! A ledger in memory, for tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::{LedgerError, RootLedger, RootRecord};
+
+/// Records that end with the process.
+#[derive(Default)]
+pub struct MemoryLedger(Mutex<BTreeMap<u64, RootRecord>>);
+
+impl MemoryLedger {
+    /// An empty ledger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl RootLedger for MemoryLedger {
+    fn append(&self, record: &RootRecord) -> Result<(), LedgerError> {
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let got = record.generation_after;
+        if let Some((last, _)) = records.last_key_value().filter(|(last, _)| **last >= got) {
+            return Err(LedgerError::OutOfOrder { last: *last, got });
+        }
+        records.insert(got, record.clone());
+        Ok(())
+    }
+    fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&generation_after).cloned())
+    }
+}

@@ -1,0 +1,168 @@
+//! Reading and staging pages: the cache of plaintext pages, mending from another copy, and the pages of a commit that is
+//! being put together.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use oubliette_crypto::{
+    PageBody, PageHeader, PageId, PageKind, PageRef, VaultId, open_page, seal_fresh_page,
+};
+use oubliette_engine::{PageStore, RawPage};
+
+use crate::error::KeyringError;
+
+/// What a cached page costs: its plaintext and the cache's own bookkeeping.
+const CACHED_PAGE_BYTES: usize = 1152;
+
+/// The page store as the key tree sees it. A page id names one writing of one page for ever, so a cached page is never stale; it
+/// must only be gone once its page is dead, and [`Pages::evict`] sees to that.
+pub(crate) struct Pages {
+    pub(crate) vault: VaultId,
+    pub(crate) store: Arc<dyn PageStore>,
+    cache: Mutex<LruCache<PageId, Arc<PageBody>>>,
+    mended: AtomicU64,
+}
+
+impl Pages {
+    pub(crate) fn new(vault: VaultId, store: Arc<dyn PageStore>, cache_bytes: usize) -> Self {
+        let pages = NonZeroUsize::new(cache_bytes / CACHED_PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
+        Self { vault, store, cache: Mutex::new(LruCache::new(pages)), mended: AtomicU64::new(0) }
+    }
+
+    /// The plaintext of a page, from the cache or from the first copy that opens.
+    pub(crate) fn read(&self, kind: PageKind, page: &PageRef) -> Result<Arc<PageBody>, KeyringError> {
+        if let Some(body) = self.cache().get(&page.id) {
+            return Ok(Arc::clone(body));
+        }
+        let body = Arc::new(self.read_stored(kind, page)?);
+        self.cache().put(page.id, Arc::clone(&body));
+        Ok(body)
+    }
+
+    /// As [`Pages::read`], past the cache.
+    pub(crate) fn read_stored(&self, kind: PageKind, page: &PageRef) -> Result<PageBody, KeyringError> {
+        let header = PageHeader { kind, id: page.id, vault: self.vault };
+        if let Some(raw) = self.store.read(&page.id)?
+            && let Ok(body) = open_page(&page.key, &header, &raw)
+        {
+            return Ok(body);
+        }
+        let copies = self.open_copies(kind, page)?;
+        let (raw, body) = copies.good.ok_or(KeyringError::Corrupt { role: role(kind) })?;
+        self.mend(page, &copies.bad, &raw)?;
+        Ok(body)
+    }
+
+    /// Opens every copy of a page.
+    pub(crate) fn open_copies(&self, kind: PageKind, page: &PageRef) -> Result<Copies, KeyringError> {
+        let header = PageHeader { kind, id: page.id, vault: self.vault };
+        let mut copies = Copies { good: None, bad: Vec::new() };
+        for copy in 0..self.store.copies() {
+            let raw = self.store.read_copy(&page.id, copy)?;
+            match raw.and_then(|raw| open_page(&page.key, &header, &raw).ok().map(|body| (raw, body))) {
+                Some(opened) => copies.good = copies.good.or(Some(opened)),
+                None => copies.bad.push(copy),
+            }
+        }
+        Ok(copies)
+    }
+
+    /// Overwrites bad copies with bytes that opened.
+    pub(crate) fn mend(&self, page: &PageRef, bad: &[usize], good: &RawPage) -> Result<(), KeyringError> {
+        for copy in bad {
+            self.store.mend(&page.id, *copy, good)?;
+            self.mended.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Pages mended since the start.
+    pub(crate) fn mended(&self) -> u64 {
+        self.mended.load(Ordering::Relaxed)
+    }
+
+    /// Takes dead pages out of the cache; their plaintext is wiped.
+    pub(crate) fn evict(&self, dead: &[PageId]) {
+        let mut cache = self.cache();
+        for id in dead {
+            cache.pop(id);
+        }
+    }
+
+    /// Puts pages into the cache that the next reader will want.
+    pub(crate) fn keep(&self, fresh: Vec<(PageId, PageBody)>) {
+        let mut cache = self.cache();
+        for (id, body) in fresh {
+            cache.put(id, Arc::new(body));
+        }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, LruCache<PageId, Arc<PageBody>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The copies of one page.
+pub(crate) struct Copies {
+    /// The first that opens, sealed and open.
+    pub(crate) good: Option<(Box<RawPage>, PageBody)>,
+    /// Numbers of those that do not.
+    pub(crate) bad: Vec<usize>,
+}
+
+/// Opens a page for a reader that does not care how.
+pub(crate) type Open<'a> = dyn FnMut(PageKind, &PageRef) -> Result<PageBody, KeyringError> + 'a;
+
+/// What a commit adds and makes superfluous.
+#[derive(Default)]
+pub(crate) struct Staged {
+    /// Sealed pages to write.
+    pub(crate) pages: Vec<(PageId, Box<RawPage>)>,
+    /// Pages that nothing names after the commit.
+    pub(crate) dead: Vec<PageId>,
+    /// Plaintext of new tree pages, for the cache.
+    pub(crate) fresh: Vec<(PageId, PageBody)>,
+}
+
+impl Staged {
+    /// Most plaintext pages kept for the cache; a bulk load needs none of them.
+    const FRESH: usize = 1024;
+
+    /// Seals a page under a fresh name and key.
+    pub(crate) fn write(
+        &mut self,
+        vault: &VaultId,
+        kind: PageKind,
+        body: PageBody,
+    ) -> Result<PageRef, KeyringError> {
+        let (page, raw) = seal_fresh_page(kind, vault, body.expose())?;
+        self.pages.push((page.id, raw));
+        if self.fresh.len() < Self::FRESH
+            && matches!(kind, PageKind::Inner | PageKind::Leaf | PageKind::Cover)
+        {
+            self.fresh.push((page.id, body));
+        }
+        Ok(page)
+    }
+
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.pages.extend(other.pages);
+        self.dead.extend(other.dead);
+        self.fresh.extend(other.fresh);
+    }
+}
+
+/// A page's role in words.
+pub(crate) fn role(kind: PageKind) -> &'static str {
+    match kind {
+        PageKind::Root => "root",
+        PageKind::Inner => "inner",
+        PageKind::Leaf => "leaf",
+        PageKind::Vault => "vault",
+        PageKind::State => "state",
+        PageKind::Cover => "cover",
+        PageKind::Chain => "chain",
+    }
+}

@@ -1,0 +1,187 @@
+//! Who is using a person's keys right now, and whether anybody still may.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use oubliette_crypto::{ObjectKey, Path};
+
+use crate::error::KeyringError;
+use crate::records::ErasureRecord;
+
+/// Whether a person may be worked with.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Standing {
+    #[default]
+    Live,
+    Blocked,
+    Erased(Box<ErasureRecord>),
+}
+
+/// The leases and operations on one person.
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<GateState>,
+    released: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    standing: Standing,
+    leases: HashMap<u64, Held>,
+    next: u64,
+    operations: usize,
+    /// Leases and operations that the stop found in use.
+    drained: u32,
+}
+
+struct Held {
+    path: Path,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Gate {
+    pub(crate) fn check(&self) -> Result<(), KeyringError> {
+        self.lock().standing.check()
+    }
+
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<OperationGuard, KeyringError> {
+        let mut state = self.lock();
+        state.standing.check()?;
+        state.operations += 1;
+        Ok(OperationGuard(Arc::clone(self)))
+    }
+
+    pub(crate) fn lease(self: &Arc<Self>, path: Path, key: ObjectKey) -> Result<KeyLease, KeyringError> {
+        let mut state = self.lock();
+        state.standing.check()?;
+        let id = state.next;
+        state.next += 1;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        state.leases.insert(id, Held { path, cancelled: Arc::clone(&cancelled) });
+        Ok(KeyLease { key, cancelled, _entry: LeaseEntry { gate: Arc::clone(self), id } })
+    }
+
+    /// Tells the holders of leases whose path matches to let go.
+    pub(crate) fn cancel(&self, matches: impl Fn(&Path) -> bool) {
+        for held in self.lock().leases.values().filter(|held| matches(&held.path)) {
+            held.cancelled.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Refuses what comes from now on and cancels every lease.
+    pub(crate) fn stop(&self, standing: Standing) {
+        let mut state = self.lock();
+        if matches!(state.standing, Standing::Live) {
+            state.drained = u32::try_from(state.leases.len() + state.operations).unwrap_or(u32::MAX);
+        }
+        state.standing = standing;
+        state.leases.values().for_each(|held| held.cancelled.store(true, Ordering::SeqCst));
+    }
+
+    /// Waits until no lease whose path matches is left.
+    pub(crate) fn drain_leases(
+        &self,
+        longest: Duration,
+        matches: impl Fn(&Path) -> bool,
+    ) -> Result<(), KeyringError> {
+        self.drain(longest, |state| state.leases.values().filter(|held| matches(&held.path)).count())
+    }
+
+    /// Waits until no lease and no operation is left; answers how many there were when the person was stopped.
+    pub(crate) fn drain_all(&self, longest: Duration) -> Result<u32, KeyringError> {
+        self.drain(longest, |state| state.leases.len() + state.operations)?;
+        Ok(self.lock().drained)
+    }
+
+    fn drain(&self, longest: Duration, held: impl Fn(&GateState) -> usize) -> Result<(), KeyringError> {
+        let deadline = Instant::now() + longest;
+        let mut state = self.lock();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match held(&state) {
+                0 => return Ok(()),
+                held if left.is_zero() => return Err(KeyringError::LeasesHeld { held }),
+                _ => {
+                    state = self.released.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    pub(crate) fn check(&self) -> Result<(), KeyringError> {
+        match self {
+            Self::Live => Ok(()),
+            Self::Blocked => Err(KeyringError::Blocked),
+            Self::Erased(record) => Err(KeyringError::Erased {
+                at: record.erased_at,
+                handle: record.handle,
+                record: Some(record.clone()),
+            }),
+        }
+    }
+}
+
+/// The key of one leaf, lent. A deletion of the leaf cancels the lease and waits until it is dropped: whoever holds one for
+/// longer than a moment asks [`KeyLease::cancelled`] between steps, and lets go when told to. Whoever deletes must not hold
+/// one of what they delete.
+pub struct KeyLease {
+    // Dropped (and wiped) before the entry says that it is gone: fields go in this order.
+    key: ObjectKey,
+    cancelled: Arc<AtomicBool>,
+    _entry: LeaseEntry,
+}
+
+impl KeyLease {
+    /// The key.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+    /// True once the leaf or the person is being forgotten: stop and drop the lease.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+}
+
+impl std::fmt::Debug for KeyLease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyLease(..)")
+    }
+}
+
+struct LeaseEntry {
+    gate: Arc<Gate>,
+    id: u64,
+}
+
+impl Drop for LeaseEntry {
+    fn drop(&mut self) {
+        self.gate.lock().leases.remove(&self.id);
+        self.gate.released.notify_all();
+    }
+}
+
+/// An operation in flight: the person's erasure waits until it is dropped.
+pub struct OperationGuard(Arc<Gate>);
+
+impl std::fmt::Debug for OperationGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OperationGuard(..)")
+    }
+}
+
+impl Drop for OperationGuard {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.operations = state.operations.saturating_sub(1);
+        drop(state);
+        self.0.released.notify_all();
+    }
+}

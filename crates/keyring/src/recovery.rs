@@ -1,0 +1,177 @@
+//! From cells and pages to a keyring: making a new vault, and bringing one back to a single certain state before anything
+//! is served (docs/formats.md, section 5; docs/keyring.md has the case analysis).
+
+use std::sync::Arc;
+
+use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
+use oubliette_crypto::{CellShare, PageKind, PageRef, RootKey, VaultId};
+use oubliette_engine::PageStore;
+
+use crate::cell::{CellState, RootCell, RootPointer};
+use crate::core::{Core, KeyringOptions, Root};
+use crate::error::{KeyringError, malformed};
+use crate::ledger::{RootLedger, RootRecord};
+use crate::pages::{Pages, Staged};
+use crate::tree::{Children, RootNode};
+use crate::vault_page::{LastDeletion, Queues, VaultPage};
+use crate::writer::seal_root;
+
+/// What a keyring stands on.
+pub(crate) struct Parts {
+    pub(crate) pages: Arc<dyn PageStore>,
+    pub(crate) cells: Vec<Arc<dyn RootCell>>,
+    pub(crate) ledger: Arc<dyn RootLedger>,
+    pub(crate) options: KeyringOptions,
+}
+
+/// Starts an empty vault at generation 1, epoch 1. All cells must be empty.
+pub(crate) fn create(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
+    let (vault, cells) = ordered(parts.cells)?;
+    for cell in &cells {
+        if !cell.read()?.slots.is_empty() {
+            return Err(misfit("a cell already holds a root; open the vault, or start with fresh cells"));
+        }
+    }
+    let pages = Pages::new(vault, parts.pages, parts.options.page_cache_bytes);
+    let shares = cells.iter().map(|_| CellShare::generate()).collect::<Result<Vec<_>, _>>()?;
+    let root_key = derive_root_key(&shares.iter().collect::<Vec<_>>(), &vault)?;
+
+    let mut staged = Staged::default();
+    let fresh = VaultPage::fresh(parts.options.clock.now_unix())?;
+    let (vault_page, page) =
+        fresh.rewrite(&pages, &mut staged, Queues::default(), LastDeletion::default())?;
+    let node = RootNode { persons: 0, vault_page: page, children: Children::default() };
+    let pointer = seal_root(&vault, &root_key, &node, 1, 1, &mut staged)?;
+    let raw: Vec<_> = staged.pages.iter().map(|(id, raw)| (*id, raw.as_ref())).collect();
+    pages.store.write(&raw)?;
+    for (cell, share) in cells.iter().zip(&shares) {
+        cell.stage(1, share, &pointer)?;
+    }
+    cells.iter().try_for_each(|cell| cell.confirm())?;
+    cells.iter().try_for_each(|cell| cell.point(&pointer))?;
+
+    let root = Root { node, vault: vault_page, pointer };
+    Ok((Core::new(pages, cells, parts.ledger, parts.options, root, Vec::new())?, root_key))
+}
+
+/// Opens a vault after any kind of stop. A deletion that reached all cells is finished, any other is withdrawn.
+pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
+    let (vault, cells) = ordered(parts.cells)?;
+    let states = cells.iter().map(|cell| cell.read()).collect::<Result<Vec<_>, _>>()?;
+    let epoch = settled_epoch(&states)?;
+    let (root_key, pointer) = current_pointer(&vault, &states, epoch)?;
+
+    let pages = Pages::new(vault, parts.pages, parts.options.page_cache_bytes);
+    let page = PageRef {
+        id: pointer.root_page,
+        key: derive_root_page_key(&root_key, &pointer.salt, pointer.generation),
+    };
+    // Opened before any cell is touched: if its pages are not there, the other epoch's share must not be wiped for it.
+    let body = pages.read_stored(PageKind::Root, &page)?;
+    let node = RootNode::decode(&body).map_err(malformed("root"))?;
+    let vault_page = VaultPage::read(&mut |kind, page| pages.read_stored(kind, page), &node.vault_page)?;
+
+    for (cell, state) in cells.iter().zip(&states) {
+        settle(cell.as_ref(), state, epoch, &pointer)?;
+    }
+    let root = Root { node, vault: vault_page, pointer };
+    let class = cells.iter().map(|cell| cell.class()).max().unwrap_or(crate::cell::ErasureClass::E0);
+    let notes = catch_up(parts.ledger.as_ref(), &root, class)?.into_iter().collect();
+    Ok((Core::new(pages, cells, parts.ledger, parts.options, root, notes)?, root_key))
+}
+
+/// The cells in the order of their shares; one of each, all of one vault.
+fn ordered(mut cells: Vec<Arc<dyn RootCell>>) -> Result<(VaultId, Vec<Arc<dyn RootCell>>), KeyringError> {
+    cells.sort_by_key(|cell| cell.share_index());
+    let vault = cells.first().map(|cell| cell.vault()).ok_or_else(|| misfit("no cell was given"))?;
+    for (index, cell) in cells.iter().enumerate() {
+        if cell.vault() != vault {
+            return Err(misfit("they belong to different vaults"));
+        }
+        if usize::from(cell.shares()) != cells.len() || usize::from(cell.share_index()) != index {
+            let detail = format!("{} were given for a root split into {}", cells.len(), cell.shares());
+            return Err(KeyringError::Cells { detail });
+        }
+    }
+    Ok((vault, cells))
+}
+
+/// The epoch to go on with: the highest, if all cells hold it whole; else the one before, which then all must hold.
+fn settled_epoch(states: &[CellState]) -> Result<u64, KeyringError> {
+    let highest = states.iter().flat_map(|state| &state.slots).map(|slot| slot.epoch).max();
+    let highest = highest.ok_or_else(|| misfit("they hold no root: it was never written, or wiped"))?;
+    [Some(highest), highest.checked_sub(1)]
+        .into_iter()
+        .flatten()
+        .find(|epoch| states.iter().all(|state| state.slot(*epoch).is_some()))
+        .ok_or_else(|| misfit("their shares are of different epochs; a cell was replaced or rolled back"))
+}
+
+/// `M` of the epoch, and the newest pointer that it vouches for.
+fn current_pointer(
+    vault: &VaultId,
+    states: &[CellState],
+    epoch: u64,
+) -> Result<(RootKey, RootPointer), KeyringError> {
+    let slots: Vec<_> = states.iter().filter_map(|state| state.slot(epoch)).collect();
+    let root_key = derive_root_key(&slots.iter().map(|slot| &slot.share).collect::<Vec<_>>(), vault)?;
+    let pointer = states
+        .iter()
+        .flat_map(|state| state.pointers.iter().chain(state.slots.iter().map(|slot| &slot.pointer)))
+        .filter(|pointer| pointer.epoch == epoch && pointer.verifies(&root_key, vault))
+        .max_by_key(|pointer| pointer.generation)
+        .ok_or_else(|| misfit("no root pointer verifies; a cell was damaged or exchanged"))?
+        .clone();
+    Ok((root_key, pointer))
+}
+
+/// Leaves nothing in a cell but `epoch` and `pointer`.
+fn settle(
+    cell: &dyn RootCell,
+    state: &CellState,
+    epoch: u64,
+    pointer: &RootPointer,
+) -> Result<(), KeyringError> {
+    if state.slots.iter().any(|slot| slot.epoch > epoch) {
+        tracing::warn!(epoch, "a deletion that did not reach all cells is withdrawn");
+        cell.withdraw()?;
+    } else if state.slots.iter().filter(|slot| slot.epoch == epoch).count() < 2 {
+        tracing::warn!(epoch, "a root change that a crash interrupted is finished");
+        cell.confirm()?;
+    }
+    if state.pointers.len() < 2 || state.pointers.iter().any(|copy| copy != pointer) {
+        cell.point(pointer)?;
+    }
+    Ok(())
+}
+
+/// Adds the last deletion's record if a crash came before it was written. Only the current generation can lack it: the
+/// record is durable before the next commit begins. Answers a note if an older one is gone.
+fn catch_up(
+    ledger: &dyn RootLedger,
+    root: &Root,
+    cell_class: crate::cell::ErasureClass,
+) -> Result<Option<String>, KeyringError> {
+    let last = &root.vault.last_deletion;
+    if last.generation_after == 0 || ledger.find(last.generation_after)?.is_some() {
+        return Ok(None);
+    }
+    if last.generation_after != root.pointer.generation {
+        let note = format!("the ledger lacks the record of generation {}; restore it", last.generation_after);
+        return Ok(Some(note));
+    }
+    ledger.append(&RootRecord {
+        generation_before: last.generation_before,
+        generation_after: last.generation_after,
+        root_before: last.root_before,
+        root_after: root.pointer.root_hash,
+        time: last.time,
+        removed: last.removed,
+        cell_class,
+    })?;
+    Ok(None)
+}
+
+fn misfit(detail: &str) -> KeyringError {
+    KeyringError::Cells { detail: detail.to_owned() }
+}

@@ -1,0 +1,250 @@
+//! One commit (docs/keyring.md tells the order and every crash between its steps).
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+
+use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
+use oubliette_crypto::{CellShare, CryptoError, Handle, PageHeader, PageKind, Path, RootKey, Tag, seal_page};
+use sha2::{Digest, Sha256};
+
+use super::prepare::Moment;
+use super::{Facts, Writer};
+use crate::cell::RootPointer;
+use crate::core::Core;
+use crate::error::{KeyringError, malformed};
+use crate::pages::Staged;
+use crate::person::{Person, Standing, State};
+use crate::records::{ErasureRecord, Fence};
+use crate::tree::{self, Change, Child, Children, RootNode};
+use crate::vault_page::{LastDeletion, Queues};
+
+/// What a commit is to do, gathered from its operations.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) staged: Staged,
+    pub(super) changes: Vec<Change>,
+    /// A new root secret is needed.
+    pub(super) deletion: bool,
+    /// People more or less.
+    pub(super) persons: i64,
+    /// Entries removed or replaced by a fence.
+    pub(super) removed: u32,
+    /// Handles whose rows are to be swept, and those whose rows were.
+    pub(super) sweep: Vec<Handle>,
+    pub(super) swept: HashSet<Handle>,
+    /// People blocked, and those erased.
+    pub(super) intents: Vec<Tag>,
+    pub(super) erased: Vec<Tag>,
+    pub(super) publish: Vec<Publish>,
+}
+
+/// What the people in memory must learn.
+pub(super) enum Publish {
+    Create { tag: Tag, state: Box<State> },
+    Renew { tag: Tag, state: Box<State>, cut: Vec<Path> },
+    Block { tag: Tag },
+    Erase { tag: Tag, fence: Fence },
+}
+
+impl Work {
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.staged.absorb(other.staged);
+        self.changes.extend(other.changes);
+        self.deletion |= other.deletion;
+        self.persons += other.persons;
+        self.removed = self.removed.saturating_add(other.removed);
+        self.sweep.extend(other.sweep);
+        self.swept.extend(other.swept);
+        self.intents.extend(other.intents);
+        self.erased.extend(other.erased);
+        self.publish.extend(other.publish);
+    }
+
+    /// The queues after this commit.
+    fn queues(&self, now: &Queues) -> Queues {
+        let mut next = now.clone();
+        next.sweep.retain(|handle| !self.swept.contains(handle));
+        next.sweep.extend(&self.sweep);
+        let erased: HashSet<&Tag> = self.erased.iter().collect();
+        next.intents.retain(|tag| !erased.contains(tag));
+        next.intents.extend(&self.intents);
+        next
+    }
+}
+
+/// The root of a deletion: a new secret and the shares it comes from.
+struct NewSecret {
+    root_key: RootKey,
+    shares: Vec<CellShare>,
+}
+
+impl Writer {
+    /// Makes `work` durable and visible. Work that changes nothing makes no commit.
+    pub(super) fn commit(&mut self, work: Work, moment: &Moment) -> Result<Facts, KeyringError> {
+        let core = Arc::clone(&self.core);
+        let current = core.root();
+        let queues = work.queues(&current.vault.queues);
+        if work.changes.is_empty() && !work.deletion && queues == current.vault.queues {
+            return Ok(facts(&core, &current.pointer, &current.pointer, moment.now));
+        }
+        let Work { mut staged, changes, deletion, persons, removed, publish, .. } = work;
+        let secret = if deletion { Some(new_secret(&core)?) } else { None };
+        let children = match changes.is_empty() {
+            true => duplicate(&current.node.children)?,
+            false => tree::update(&core.pages, &mut staged, &current.node.children, changes)?,
+        };
+        let last_deletion = if deletion {
+            LastDeletion {
+                generation_before: current.pointer.generation,
+                generation_after: moment.generation,
+                root_before: current.pointer.root_hash,
+                time: moment.now,
+                removed,
+            }
+        } else {
+            current.vault.last_deletion.clone()
+        };
+        staged.dead.push(current.pointer.root_page);
+        let (vault, vault_page) = if deletion || queues != current.vault.queues {
+            staged.dead.push(current.node.vault_page.id);
+            let (vault, page) = current.vault.rewrite(&core.pages, &mut staged, queues, last_deletion)?;
+            (Some(vault), page)
+        } else {
+            (None, current.node.vault_page.duplicate()?)
+        };
+        let persons = current.node.persons.saturating_add_signed(persons);
+        let node = RootNode { persons, vault_page, children };
+        let epoch = current.pointer.epoch + u64::from(deletion);
+        let root_key = secret.as_ref().map_or(&self.root_key, |secret| &secret.root_key);
+        let pointer = seal_root(&core.pages.vault, root_key, &node, moment.generation, epoch, &mut staged)?;
+        let facts = facts(&core, &current.pointer, &pointer, moment.now);
+        drop(current);
+
+        write_pages(&core, &staged)?;
+        match secret {
+            None => core.cells.iter().try_for_each(|cell| cell.point(&pointer))?,
+            Some(secret) => {
+                turn_cells(&core, &pointer, &secret.shares)?;
+                self.root_key = secret.root_key;
+                core.ledger.append(&facts.ledger_record(removed))?;
+            }
+        }
+
+        let Staged { dead, fresh, .. } = staged;
+        {
+            let mut root = core.root.write().unwrap_or_else(PoisonError::into_inner);
+            root.node = node;
+            root.pointer = pointer;
+            if let Some(vault) = vault {
+                root.vault = vault;
+            }
+            publish.into_iter().for_each(|publish| tell(&core, publish, &facts));
+            core.note_superseded(&dead);
+            core.pages.evict(&dead);
+            core.pages.keep(fresh);
+        }
+        core.pages.store.remove(&std::mem::replace(&mut self.dead, dead))?;
+        Ok(facts)
+    }
+}
+
+/// Seals the root page into `staged` and answers the pointer to it.
+pub(crate) fn seal_root(
+    vault: &oubliette_crypto::VaultId,
+    root_key: &RootKey,
+    node: &RootNode,
+    generation: u64,
+    epoch: u64,
+    staged: &mut Staged,
+) -> Result<RootPointer, KeyringError> {
+    let mut salt = [0; 32];
+    let mut root_page = [0; 12];
+    getrandom::fill(&mut salt).map_err(CryptoError::Random)?;
+    getrandom::fill(&mut root_page).map_err(CryptoError::Random)?;
+    let key = derive_root_page_key(root_key, &salt, generation);
+    let body = node.encode().map_err(malformed("root"))?;
+    let header = PageHeader { kind: PageKind::Root, id: root_page, vault: *vault };
+    let raw = seal_page(&key, &header, body.expose())?;
+    let root_hash = Sha256::digest(raw.as_slice()).into();
+    staged.pages.push((root_page, raw));
+    let pointer = RootPointer { vault: *vault, generation, epoch, root_page, salt, root_hash, mac: [0; 32] };
+    Ok(pointer.signed(root_key))
+}
+
+fn new_secret(core: &Core) -> Result<NewSecret, KeyringError> {
+    let shares = core.cells.iter().map(|_| CellShare::generate()).collect::<Result<Vec<_>, _>>()?;
+    let root_key = derive_root_key(&shares.iter().collect::<Vec<_>>(), &core.pages.vault)?;
+    Ok(NewSecret { root_key, shares })
+}
+
+fn write_pages(core: &Core, staged: &Staged) -> Result<(), KeyringError> {
+    let pages: Vec<_> = staged.pages.iter().map(|(id, raw)| (*id, raw.as_ref())).collect();
+    Ok(core.pages.store.write(&pages)?)
+}
+
+/// Moves every cell to a new secret. The commit point is the last `stage`: from then on all cells hold the new share, and
+/// recovery goes forward.
+fn turn_cells(core: &Core, pointer: &RootPointer, shares: &[CellShare]) -> Result<(), KeyringError> {
+    for (cell, share) in core.cells.iter().zip(shares) {
+        cell.stage(pointer.epoch, share, pointer)?;
+    }
+    core.cells.iter().try_for_each(|cell| cell.confirm())?;
+    core.cells.iter().try_for_each(|cell| cell.point(pointer))?;
+    Ok(())
+}
+
+fn tell(core: &Core, publish: Publish, facts: &Facts) {
+    let mut people = core.people();
+    match publish {
+        Publish::Create { tag, state } => people.insert(Arc::new(Person::new(tag, *state))),
+        Publish::Renew { tag, state, cut } => {
+            if let Some(person) = people.get(&tag) {
+                person.renew(*state, &cut);
+            }
+        }
+        Publish::Block { tag } => {
+            if let Some(person) = people.get(&tag) {
+                person.stop(Standing::Blocked);
+            }
+        }
+        Publish::Erase { tag, fence } => {
+            if let Some(person) = people.get(&tag) {
+                person.stop(Standing::Erased(Box::new(erasure_record(&fence, facts))));
+            }
+            people.remove(&tag);
+        }
+    }
+}
+
+/// What is told about an erasure that this commit made.
+pub(crate) fn erasure_record(fence: &Fence, facts: &Facts) -> ErasureRecord {
+    ErasureRecord {
+        handle: fence.handle,
+        erased_at: fence.erased_at,
+        generation_before: facts.generation_before,
+        generation_after: facts.generation_after,
+        root_before: facts.root_before,
+        root_after: facts.root_after,
+        cell_class: facts.cell_class,
+        leases_drained: fence.leases_drained,
+    }
+}
+
+fn facts(core: &Core, before: &RootPointer, after: &RootPointer, time: i64) -> Facts {
+    Facts {
+        generation_before: before.generation,
+        generation_after: after.generation,
+        root_before: before.root_hash,
+        root_after: after.root_hash,
+        time,
+        cell_class: core.erasure_class(),
+    }
+}
+
+fn duplicate(children: &Children) -> Result<Children, KeyringError> {
+    let mut copy = Children::default();
+    for (slot, child) in copy.0.iter_mut().zip(&children.0) {
+        *slot = child.as_ref().map(Child::duplicate).transpose()?;
+    }
+    Ok(copy)
+}

@@ -1,0 +1,130 @@
+//! The one thread that changes the key plane.
+//!
+//! It takes everything that waits, judges each operation against the current tree, writes the accepted ones as one commit and
+//! answers them all. Two operations on one person never share a commit: the later one waits for the next.
+
+mod commit;
+mod op;
+mod prepare;
+mod queue;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use oubliette_crypto::{PageId, RootKey};
+
+use crate::core::Core;
+use crate::error::KeyringError;
+pub(crate) use commit::{erasure_record, seal_root};
+pub(crate) use op::{Blocking, Facts, Op, Outcome, Reply};
+pub(crate) use queue::Queue;
+
+use commit::Work;
+use prepare::{Moment, prepare};
+use queue::Job;
+
+/// The thread's own state: the root secret stands nowhere else in memory.
+pub(crate) struct Writer {
+    core: Arc<Core>,
+    root_key: RootKey,
+    /// Pages that the last commit made superfluous. They go with the next one: until the caller was answered, a crash may
+    /// still fall back to an older pointer.
+    dead: Vec<PageId>,
+}
+
+impl Writer {
+    pub(crate) fn new(core: Arc<Core>, root_key: RootKey) -> Self {
+        Self { core, root_key, dead: Vec::new() }
+    }
+
+    /// Serves until the queue is closed.
+    pub(crate) fn run(mut self) {
+        let stopped = Stopped(Arc::clone(&self.core));
+        while let Some(jobs) = self.core.queue.take() {
+            self.serve(jobs);
+        }
+        if self.core.healthy().is_ok()
+            && let Err(error) = self.core.pages.store.remove(&self.dead)
+        {
+            tracing::warn!(%error, "dead pages are left for fsck");
+        }
+        drop(stopped);
+    }
+
+    fn serve(&mut self, jobs: Vec<Job>) {
+        if let Err(error) = self.core.healthy() {
+            let reason = error.to_string();
+            jobs.into_iter()
+                .for_each(|job| job.answer(Err(KeyringError::Poisoned { reason: reason.clone() })));
+            return;
+        }
+        let mut work = Work::default();
+        let mut accepted = Vec::new();
+        let mut busy = HashSet::new();
+        let mut later = Vec::new();
+        let moment = Moment::now(&self.core);
+        for job in jobs {
+            let tags = job.op().tags(&self.core);
+            let conflict = tags.iter().any(|tag| busy.contains(tag));
+            busy.extend(tags);
+            if conflict {
+                later.push(job);
+                continue;
+            }
+            let (op, reply) = job.split();
+            match prepare(&self.core, op, &moment, &self.dead) {
+                Ok((effect, outcome)) => {
+                    work.absorb(effect);
+                    accepted.push((reply, outcome));
+                }
+                Err(error) => {
+                    self.poison_if_broken(&error);
+                    reply.answer(Err(error));
+                }
+            }
+        }
+        self.core.queue.put_back(later);
+        match self.commit(work, &moment) {
+            Ok(facts) => {
+                accepted.into_iter().for_each(|(reply, outcome)| reply.answer(Ok(Reply { facts, outcome })))
+            }
+            Err(error) => {
+                self.poison_if_broken(&error);
+                accepted.into_iter().for_each(|(reply, _)| reply.answer(Err(shared(&error))));
+            }
+        }
+    }
+
+    /// What was lost in a failed write is not known, so nothing is tried again in this process. A damaged page, found before
+    /// anything was written, stops nothing but the operations that need it.
+    fn poison_if_broken(&self, error: &KeyringError) {
+        match error {
+            KeyringError::Cell(_)
+            | KeyringError::Pages(_)
+            | KeyringError::Ledger(_)
+            | KeyringError::Crypto(_) => {
+                self.core.poison(error.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One error told to everybody who shared the commit.
+fn shared(error: &KeyringError) -> KeyringError {
+    match error {
+        KeyringError::Corrupt { role } => KeyringError::Corrupt { role },
+        other => KeyringError::Poisoned { reason: other.to_string() },
+    }
+}
+
+/// Whatever ends the thread, a panic included, ends the service.
+struct Stopped(Arc<Core>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.poison("the keyring was closed".to_owned());
+        self.0.queue.close();
+        self.0.queue.abandon();
+    }
+}

@@ -1,0 +1,115 @@
+//! What the writer can be asked for, and what it answers.
+
+use oubliette_crypto::{Handle, PageId, Path, Tag};
+
+use crate::core::Core;
+use crate::ledger::RootRecord;
+use crate::person::RestrictionChange;
+use crate::records::{Fence, PlacedFence};
+use crate::user::UserId;
+
+/// One operation. All of it happens in one commit or nothing does.
+pub(crate) enum Op {
+    Create {
+        user: UserId,
+        reopen: bool,
+    },
+    /// Users that are new; those that exist are passed over.
+    BulkCreate {
+        users: Vec<UserId>,
+    },
+    /// Distinct tags.
+    Block {
+        tags: Vec<Tag>,
+    },
+    /// Distinct tags of blocked people, each with the number of leases drained.
+    Erase {
+        people: Vec<(Tag, u32)>,
+    },
+    /// Cuts and changed restrictions of one person.
+    Change {
+        tag: Tag,
+        handle: Handle,
+        paths: Vec<Path>,
+        changes: Vec<RestrictionChange>,
+    },
+    Swept {
+        handles: Vec<Handle>,
+    },
+    RemoveFences {
+        tags: Vec<Tag>,
+    },
+    Rotate,
+    /// Lists the stored pages and begins to note which are superseded from here on. Between two commits is the one moment in which
+    /// no page is stored that the tree does not yet name.
+    Inventory,
+}
+
+impl Op {
+    /// Whom the operation is about.
+    pub(super) fn tags(&self, core: &Core) -> Vec<Tag> {
+        match self {
+            Self::Create { user, .. } => vec![core.person_tag(user)],
+            Self::BulkCreate { users } => users.iter().map(|user| core.person_tag(user)).collect(),
+            Self::Block { tags } | Self::RemoveFences { tags } => tags.clone(),
+            Self::Erase { people } => people.iter().map(|(tag, _)| *tag).collect(),
+            Self::Change { tag, .. } => vec![*tag],
+            Self::Swept { .. } | Self::Rotate | Self::Inventory => Vec::new(),
+        }
+    }
+}
+
+/// The answer to an accepted operation, after its commit.
+pub(crate) struct Reply {
+    pub(crate) facts: Facts,
+    pub(crate) outcome: Outcome,
+}
+
+/// What an operation did.
+pub(crate) enum Outcome {
+    /// Did what it says, or had nothing to do.
+    Done,
+    /// How many were created or removed.
+    Count(u64),
+    /// One for each tag.
+    Blocked(Vec<Blocking>),
+    /// Names of all stored pages, those that await removal left out.
+    Pages(Vec<PageId>),
+    /// Who was erased; the others were not there as blocked people.
+    Erased(Vec<PlacedFence>),
+}
+
+/// What blocking found under a tag.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Blocking {
+    /// Blocked now.
+    Blocked,
+    /// Erased before.
+    Fenced(Fence),
+    Nobody,
+}
+
+/// The commit that an operation was part of; for one that had nothing to do, both generations are the current one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) generation_before: u64,
+    pub(crate) generation_after: u64,
+    pub(crate) root_before: [u8; 32],
+    pub(crate) root_after: [u8; 32],
+    pub(crate) time: i64,
+    pub(crate) cell_class: crate::cell::ErasureClass,
+}
+
+impl Facts {
+    pub(super) fn ledger_record(&self, removed: u32) -> RootRecord {
+        RootRecord {
+            generation_before: self.generation_before,
+            generation_after: self.generation_after,
+            root_before: self.root_before,
+            root_after: self.root_after,
+            time: self.time,
+            removed,
+            cell_class: self.cell_class,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Judging one operation against the current tree and working out what it changes. Nothing is written here.
+
+use std::time::Duration;
+
+use oubliette_crypto::{Handle, PageId, PageRef, Path, Tag};
+
+use super::commit::{Publish, Work};
+use super::{Blocking, Op, Outcome};
+use crate::core::{Core, Found, Root};
+use crate::error::KeyringError;
+use crate::person::{RestrictionChange, State, load_cover};
+use crate::records::{Fence, PlacedFence};
+use crate::tree::{self, Change, Entry, EntryKind};
+use crate::user::UserId;
+
+/// When and as which generation a commit happens.
+pub(super) struct Moment {
+    /// Seconds since the Unix epoch.
+    pub(super) now: i64,
+    pub(super) generation: u64,
+}
+
+impl Moment {
+    pub(super) fn now(core: &Core) -> Self {
+        Self { now: core.options.clock.now_unix(), generation: core.root().pointer.generation + 1 }
+    }
+}
+
+/// `dead` are the superseded pages that still lie in the store.
+pub(super) fn prepare(
+    core: &Core,
+    op: Op,
+    moment: &Moment,
+    dead: &[PageId],
+) -> Result<(Work, Outcome), KeyringError> {
+    let root = core.root();
+    let mut plan = Plan { core, root: &root, moment, work: Work::default() };
+    let outcome = match op {
+        Op::Create { user, reopen } => plan.create_one(user, reopen)?,
+        Op::BulkCreate { users } => plan.create_many(users)?,
+        Op::Block { tags } => plan.block(tags)?,
+        Op::Erase { people } => plan.erase(people)?,
+        Op::Change { tag, handle, paths, changes } => plan.change(tag, handle, paths, changes)?,
+        Op::Swept { handles } => {
+            plan.work.swept.extend(handles);
+            Outcome::Done
+        }
+        Op::Inventory => Outcome::Pages(core.inventory(dead)?),
+        Op::RemoveFences { tags } => plan.remove_fences(tags)?,
+        Op::Rotate => {
+            plan.work.deletion = true;
+            Outcome::Done
+        }
+    };
+    Ok((plan.work, outcome))
+}
+
+struct Plan<'a> {
+    core: &'a Core,
+    root: &'a Root,
+    moment: &'a Moment,
+    work: Work,
+}
+
+impl Plan<'_> {
+    fn create_one(&mut self, user: UserId, reopen: bool) -> Result<Outcome, KeyringError> {
+        self.refuse_on_one_copy()?;
+        let tag = self.core.person_tag(&user);
+        match self.core.find(self.root, tag)? {
+            Found::Person { .. } => return Ok(Outcome::Count(0)),
+            Found::Fence(fence) if !reopen => return Err(self.core.erased(&fence)?),
+            Found::Fence(_) => self.work.changes.push(Change::remove((tag, EntryKind::Fence))),
+            Found::Nobody => {}
+        }
+        let state = self.create(tag, user)?;
+        self.work.publish.push(Publish::Create { tag, state: Box::new(state) });
+        Ok(Outcome::Count(1))
+    }
+
+    fn create_many(&mut self, users: Vec<UserId>) -> Result<Outcome, KeyringError> {
+        self.refuse_on_one_copy()?;
+        let before = self.work.persons;
+        let mut seen = std::collections::HashSet::new();
+        for user in users {
+            let tag = self.core.person_tag(&user);
+            if seen.insert(tag) && matches!(self.core.find(self.root, tag)?, Found::Nobody) {
+                self.create(tag, user)?;
+            }
+        }
+        Ok(Outcome::Count((self.work.persons - before).unsigned_abs()))
+    }
+
+    fn create(&mut self, tag: Tag, user: UserId) -> Result<State, KeyringError> {
+        let mut state = State::fresh(user, self.moment.now)?;
+        let page = state.write(&self.core.pages, &mut self.work.staged)?;
+        let handle = self.core.handle_tag(&state.identity.handle);
+        // Reading the way to the new entry here leaves a damaged page to this operation alone.
+        tree::find(&self.core.pages, &self.root.node.children, (handle, EntryKind::Handle))?;
+        self.work.changes.push(Change::set(Entry::Person { tag, state: page, blocked: false }));
+        self.work.changes.push(Change::set(Entry::Handle { tag: handle, person: tag }));
+        self.work.persons += 1;
+        Ok(state)
+    }
+
+    /// Whoever is created on one copy alone is lost with it.
+    fn refuse_on_one_copy(&self) -> Result<(), KeyringError> {
+        match self.core.pages.store.ill().into_iter().next() {
+            Some(reason) => Err(KeyringError::MirrorIll { reason }),
+            None => Ok(()),
+        }
+    }
+
+    fn block(&mut self, tags: Vec<Tag>) -> Result<Outcome, KeyringError> {
+        let mut found = Vec::with_capacity(tags.len());
+        for tag in tags {
+            found.push(match self.core.find(self.root, tag)? {
+                Found::Nobody => Blocking::Nobody,
+                Found::Fence(fence) => Blocking::Fenced(fence),
+                Found::Person { blocked: true, .. } => Blocking::Blocked,
+                Found::Person { state, blocked: false } => {
+                    self.work.changes.push(Change::set(Entry::Person { tag, state, blocked: true }));
+                    self.work.intents.push(tag);
+                    self.work.publish.push(Publish::Block { tag });
+                    Blocking::Blocked
+                }
+            });
+        }
+        Ok(Outcome::Blocked(found))
+    }
+
+    fn erase(&mut self, people: Vec<(Tag, u32)>) -> Result<Outcome, KeyringError> {
+        let mut erased = Vec::with_capacity(people.len());
+        for (tag, leases_drained) in people {
+            // Anything but a blocked person was dealt with by somebody else in between.
+            if let Found::Person { state, blocked: true } = self.core.find(self.root, tag)? {
+                erased.push(self.erase_one(tag, &state, leases_drained)?);
+            }
+        }
+        Ok(Outcome::Erased(erased))
+    }
+
+    fn erase_one(
+        &mut self,
+        tag: Tag,
+        page: &PageRef,
+        leases_drained: u32,
+    ) -> Result<PlacedFence, KeyringError> {
+        let state = State::read(&self.core.pages, page)?;
+        let handle = state.identity.handle;
+        let handle_tag = self.core.handle_tag(&handle);
+        tree::find(&self.core.pages, &self.root.node.children, (handle_tag, EntryKind::Handle))?;
+        let fence = Fence {
+            handle,
+            erased_at: self.moment.now,
+            expires: self.moment.now.saturating_add(seconds(self.core.options.fence)),
+            generation_after: self.moment.generation,
+            leases_drained,
+        };
+        self.work.staged.dead.push(page.id);
+        match state.page_ids(&mut |kind, page| self.core.pages.read_stored(kind, page)) {
+            Ok(ids) => self.work.staged.dead.extend(ids),
+            // A damaged cover must not keep its person alive; its pages are left for fsck.
+            Err(KeyringError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.work.changes.push(Change::remove((tag, EntryKind::Person)));
+        self.work.changes.push(Change::remove((handle_tag, EntryKind::Handle)));
+        let placed = PlacedFence { tag, fence };
+        self.work.changes.push(Change::set(Entry::Fence(placed)));
+        self.work.sweep.push(handle);
+        self.work.erased.push(tag);
+        self.work.publish.push(Publish::Erase { tag, fence });
+        self.work.persons -= 1;
+        self.work.removed += 2;
+        self.work.deletion = true;
+        Ok(placed)
+    }
+
+    fn change(
+        &mut self,
+        tag: Tag,
+        handle: Handle,
+        paths: Vec<Path>,
+        changes: Vec<RestrictionChange>,
+    ) -> Result<Outcome, KeyringError> {
+        let page = match self.core.find(self.root, tag)? {
+            Found::Person { blocked: true, .. } => return Err(KeyringError::Blocked),
+            Found::Person { state, .. } => state,
+            Found::Fence(fence) if fence.handle == handle => return Err(self.core.erased(&fence)?),
+            Found::Fence(_) | Found::Nobody => return Err(KeyringError::Unknown),
+        };
+        let pages = &self.core.pages;
+        let mut state = State::read(pages, &page)?;
+        if state.identity.handle != handle {
+            return Err(KeyringError::Unknown);
+        }
+        let mut restricted = false;
+        for change in changes {
+            restricted |= state.restrictions.apply(change)?;
+        }
+        let dead = &mut self.work.staged.dead;
+        let cut = state.cover.cut::<KeyringError>(&paths, &mut |page| load_cover(pages, page), dead)?;
+        if cut || restricted {
+            let next = state.write(pages, &mut self.work.staged)?;
+            self.work.staged.dead.push(page.id);
+            self.work.changes.push(Change::set(Entry::Person { tag, state: next, blocked: false }));
+            self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: paths });
+            self.work.deletion |= cut;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn remove_fences(&mut self, tags: Vec<Tag>) -> Result<Outcome, KeyringError> {
+        for tag in tags {
+            if let Found::Fence(fence) = self.core.find(self.root, tag)?
+                && fence.expires <= self.moment.now
+            {
+                self.work.changes.push(Change::remove((tag, EntryKind::Fence)));
+                self.work.removed += 1;
+                self.work.deletion = true;
+            }
+        }
+        Ok(Outcome::Count(self.work.removed.into()))
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
