@@ -4,15 +4,17 @@
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 
+use crate::stack::wiped;
 use crate::{CryptoError, PageKey};
 
 /// Encrypts `text` in place and answers its tag.
 pub(crate) fn seal_in_place(once: &PageKey, aad: &[u8], text: &mut [u8]) -> Result<[u8; 16], CryptoError> {
     // Fails only for lengths that no record of ours reaches (64 GiB).
-    let tag = Aes256Gcm::new(once.expose().into())
-        .encrypt_inout_detached(&Nonce::default(), aad, text.into())
-        .map_err(|_| CryptoError::Unopenable)?;
-    Ok(tag.into())
+    wiped(|| {
+        let cipher = Aes256Gcm::new(once.expose().into());
+        let tag = cipher.encrypt_inout_detached(&Nonce::default(), aad, text.into());
+        Ok(tag.map_err(|_| CryptoError::Unopenable)?.into())
+    })
 }
 
 /// Decrypts `text` in place once the tag vouches for it; otherwise leaves it as it was.
@@ -22,7 +24,9 @@ pub(crate) fn open_in_place(
     text: &mut [u8],
     tag: &[u8; 16],
 ) -> Result<(), CryptoError> {
-    Aes256Gcm::new(key.expose().into())
-        .decrypt_inout_detached(&Nonce::default(), aad, text.into(), tag.into())
-        .map_err(|_| CryptoError::Unopenable)
+    wiped(|| {
+        let cipher = Aes256Gcm::new(key.expose().into());
+        let opened = cipher.decrypt_inout_detached(&Nonce::default(), aad, text.into(), tag.into());
+        opened.map_err(|_| CryptoError::Unopenable)
+    })
 }

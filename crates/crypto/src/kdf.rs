@@ -12,6 +12,7 @@ use sha2::Sha256;
 use zeroize::Zeroize;
 
 use crate::secret::Secret;
+use crate::stack::wiped;
 use crate::{Handle, Tag, TagKey, labels};
 
 /// Where a person stands in the key tree.
@@ -52,7 +53,7 @@ fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
 /// A typed key by HKDF-SHA256. Without a salt give the empty one, which RFC 5869 takes for 32 zero bytes.
 #[expect(clippy::expect_used, reason = "every key here has 32 bytes, HKDF gives up to 8160")]
 pub(crate) fn derive<K: Secret>(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]]) -> K {
-    K::fill(|key| hkdf(ikm, salt, info, key).expect("32 bytes"))
+    K::fill(|key| wiped(|| hkdf(ikm, salt, info, key).expect("32 bytes")))
 }
 
 fn hkdf(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), InvalidLength> {

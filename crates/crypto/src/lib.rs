@@ -23,6 +23,7 @@ pub mod padding;
 pub mod page;
 pub mod path;
 pub mod secret;
+mod stack;
 pub mod tree;
 
 #[cfg(test)]

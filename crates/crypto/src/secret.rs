@@ -2,6 +2,8 @@
 //!
 //! The bytes live in a box of their own (a move copies the pointer, not the key), are filled in place and wiped on drop.
 //! No type here can be cloned, compared or serialised, and `Debug` prints the name only.
+//!
+#![doc = include_str!("../../../docs/key-hierarchy.md")]
 
 use std::fmt;
 

@@ -3,28 +3,35 @@
 
 use crate::kdf::hmac;
 use crate::secret::Secret;
+use crate::stack::wiped;
 use crate::{ObjectKey, TreeSeed, labels};
 
 /// The seed of the left (`false`) or right child.
 pub fn tree_child(seed: &TreeSeed, right: bool) -> TreeSeed {
-    TreeSeed::fill(|child| hmac(seed.expose(), &[labels::TREE_CHILD, &[u8::from(right)]], child))
+    wiped(|| child(seed, right))
 }
 
 /// The object key of a leaf, from the seed at that leaf.
 pub fn tree_leaf_key(seed: &TreeSeed) -> ObjectKey {
-    ObjectKey::fill(|key| hmac(seed.expose(), &[labels::TREE_LEAF], key))
+    wiped(|| leaf_key(seed))
 }
 
 /// The object key at the end of `steps`, which lead down from the seed's node.
 pub(crate) fn descend(seed: &TreeSeed, steps: impl IntoIterator<Item = bool>) -> ObjectKey {
     let mut steps = steps.into_iter();
-    match steps.next() {
-        None => tree_leaf_key(seed),
-        Some(first) => {
-            let below = steps.fold(tree_child(seed, first), |seed, right| tree_child(&seed, right));
-            tree_leaf_key(&below)
-        }
-    }
+    wiped(|| match steps.next() {
+        None => leaf_key(seed),
+        Some(first) => leaf_key(&steps.fold(child(seed, first), |seed, right| child(&seed, right))),
+    })
+}
+
+/// [`tree_child`] for callers that wipe the stack once after many steps.
+pub(crate) fn child(seed: &TreeSeed, right: bool) -> TreeSeed {
+    TreeSeed::fill(|child| hmac(seed.expose(), &[labels::TREE_CHILD, &[u8::from(right)]], child))
+}
+
+fn leaf_key(seed: &TreeSeed) -> ObjectKey {
+    ObjectKey::fill(|key| hmac(seed.expose(), &[labels::TREE_LEAF], key))
 }
 
 #[cfg(test)]

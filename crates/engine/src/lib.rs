@@ -15,9 +15,11 @@ mod durable;
 mod engine;
 mod error;
 mod files;
+mod mirror;
 mod packs;
 mod pages;
 mod pages_memory;
+mod pages_sled;
 mod poison;
 mod sled_folder;
 mod slots;
@@ -26,9 +28,11 @@ pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
+pub use mirror::Mirror;
 pub use packs::PackBlobs;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
 pub use pages_memory::MemoryPages;
+pub use pages_sled::SledPages;
 pub use sled_folder::{
     SledMode, SledOptions, SledVerifier, check_sled_data, deny_sync_file_range, sync_file_range_denied,
 };

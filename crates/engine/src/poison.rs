@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use crate::EngineError;
+use crate::files::is_full;
 
 /// The first failure of a store, if there was one.
 #[derive(Debug, Default)]
@@ -36,6 +37,14 @@ impl Poison {
             self.set(error.to_string());
         }
         result
+    }
+
+    /// The same for a write that a full disk cannot have harmed anybody by: want of space passes through.
+    pub(crate) fn guard_unless_full<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
+        match result {
+            Err(error) if is_full(&error) => Err(error),
+            other => self.guard(other),
+        }
     }
 
     /// Runs one operation on code that is not ours. Every failure of the store poisons, damage and a panic included; a

@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use oubliette_engine::{MemoryPages, PAGE_SIZE, PageId, PageStore, RawPage, SlotFile};
+use common::SmallDisk;
+use oubliette_engine::{
+    EngineError, MemoryPages, Mirror, PAGE_SIZE, PageId, PageStore, RawPage, SledOptions, SledPages, SlotFile,
+};
 use proptest::prelude::*;
 
 const VAULT: [u8; 16] = *b"a vault of tests";
@@ -21,7 +26,15 @@ fn slot_file(folder: &Path) -> Arc<dyn PageStore> {
     Arc::new(opened.unwrap())
 }
 
-const PERSISTENT: &[(&str, Open)] = &[("slot file", slot_file)];
+fn sled(folder: &Path) -> Arc<dyn PageStore> {
+    Arc::new(SledPages::open(&folder.join("sled"), SledOptions::default()).unwrap())
+}
+
+fn mirror(folder: &Path) -> Arc<dyn PageStore> {
+    Arc::new(Mirror::open(Ok(slot_file(folder)), Ok(sled(folder)), &folder.join("stale")).unwrap())
+}
+
+const PERSISTENT: &[(&str, Open)] = &[("slot file", slot_file), ("sled", sled), ("mirror", mirror)];
 
 fn page(n: u16, fill: u8) -> (PageId, Box<RawPage>) {
     let mut id = [0; 12];
@@ -169,5 +182,66 @@ fn readers_and_writers_on_many_threads() {
         let mut seen = 0;
         store.for_each_id(&mut |_| seen += 1).unwrap();
         assert_eq!(seen, 4 * 10 * 9, "{name}");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_slot_file_usable() {
+    let Some(disk) = SmallDisk::mount(8) else { return };
+    let store = slot_file(disk.path());
+    let mut kept = Vec::new();
+    let failed = (0..10_000u16).find_map(|n| {
+        let (id, page) = page(n, 4);
+        let failed = store.write(&[(id, &page)]).err();
+        if failed.is_none() {
+            kept.push((id, page));
+        }
+        failed
+    });
+    assert!(matches!(failed, Some(EngineError::Io { .. })), "{failed:?}");
+    assert!(kept.len() > 2000);
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 1, "no half-built table stays");
+    for (id, page) in &kept {
+        assert_eq!(store.read(id).unwrap().as_ref(), Some(page));
+    }
+    // A deletion writes its new path, then its old pages go: with those removed there is room again.
+    store.remove(&[kept[0].0, kept[1].0]).unwrap();
+    let (id, page) = page(20_000, 5);
+    store.write(&[(id, &page)]).unwrap();
+    drop(store);
+    let store = slot_file(disk.path());
+    assert_eq!(store.read(&id).unwrap(), Some(page));
+    assert_eq!(store.read(&kept[0].0).unwrap(), None);
+}
+
+/// The folder of either copy is deleted, or the other way round, and the mirror brings it back.
+#[test]
+fn a_lost_copy_is_rebuilt() {
+    for lost in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("stale");
+        let pages: Vec<_> = (0..600).map(|n| page(n, 6)).collect();
+        let store = mirror(folder.path());
+        store.write(&pages.iter().map(|(id, page)| (*id, &**page)).collect::<Vec<_>>()).unwrap();
+        store.close().unwrap();
+        drop(store);
+        if lost == 0 {
+            std::fs::remove_file(folder.path().join("pages.slots")).unwrap();
+        } else {
+            std::fs::remove_dir_all(folder.path().join("sled")).unwrap();
+        }
+        Mirror::note_stale(&note, lost).unwrap();
+        drop(mirror(folder.path())); // made anew, and the process died before the repair
+        let store = Mirror::open(Ok(slot_file(folder.path())), Ok(sled(folder.path())), &note).unwrap();
+        assert_eq!(store.ill().len(), 1);
+        assert_eq!(store.read(&pages[5].0).unwrap().as_ref(), Some(&pages[5].1));
+        assert_eq!(store.read_copy(&pages[5].0, lost).unwrap(), None);
+        let mut seen = Vec::new();
+        assert_eq!(store.repair(lost, &mut |done, all| seen.push((done, all))).unwrap(), 600);
+        assert_eq!(seen.last(), Some(&(600, 600)));
+        assert!(store.ill().is_empty() && !note.exists());
+        for (id, page) in &pages {
+            assert_eq!(store.read_copy(id, lost).unwrap().as_ref(), Some(page));
+        }
     }
 }

@@ -3,7 +3,8 @@
 use super::Load;
 use super::node::Node;
 use super::read::open;
-use crate::tree::tree_child;
+use crate::stack::wiped;
+use crate::tree::child;
 use crate::{CryptoError, PageId, Path, TreeSeed};
 
 /// Cuts all of `path`; `node` stands at the first `depth` bits of it. False if it was cut already; then nothing changed.
@@ -26,7 +27,7 @@ pub(super) fn cut<E: From<CryptoError>>(
         Node::Cut => Ok(false),
         Node::Seed(seed) => {
             // The assignment drops the seed, and dropping wipes it.
-            *node = puncture(seed, &mut path.bits().skip(depth));
+            *node = wiped(|| puncture(seed, path.bits().skip(depth)));
             Ok(true)
         }
         Node::Inner(children) => {
@@ -68,10 +69,16 @@ pub(super) fn collect_pages<E: From<CryptoError>>(
     }
 }
 
-/// What is left below `seed` once the node at the end of `steps` is cut.
-fn puncture(seed: &TreeSeed, steps: &mut dyn Iterator<Item = bool>) -> Node {
-    let Some(right) = steps.next() else { return Node::Cut };
-    let beside = Node::Seed(tree_child(seed, !right));
-    let below = puncture(&tree_child(seed, right), steps);
-    Node::Inner(Box::new(if right { [beside, below] } else { [below, beside] }))
+/// What is left below `seed` once the node at the end of `steps` is cut: the seed beside each step.
+fn puncture(seed: &TreeSeed, steps: impl Iterator<Item = bool>) -> Node {
+    let mut beside = Vec::new();
+    let mut reached: Option<TreeSeed> = None;
+    for right in steps {
+        let above = reached.as_ref().unwrap_or(seed);
+        beside.push((right, Node::Seed(child(above, !right))));
+        reached = Some(child(above, right));
+    }
+    beside.into_iter().rev().fold(Node::Cut, |below, (right, beside)| {
+        Node::Inner(Box::new(if right { [beside, below] } else { [below, beside] }))
+    })
 }

@@ -99,7 +99,7 @@ impl Blobs for PackBlobs {
         let mut touched = Vec::new();
         for extent in &reference.extents {
             let Some(pack) = self.space.pack(extent.pack)? else { continue };
-            self.space.guard_write(pack.punch(extent, 0))?;
+            self.space.poison.guard_unless_full(pack.punch(extent, 0))?;
             touched.push(pack);
         }
         touched.dedup_by_key(|pack| pack.number);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::pack::{self, Hold, Pack};
 use super::reference::BLOCK;
 use crate::EngineError;
-use crate::files::{folder_of, is_full, sync_folder};
+use crate::files::{folder_of, sync_folder};
 use crate::poison::Poison;
 
 /// Packs kept open, beyond those in use.
@@ -94,15 +94,6 @@ impl Space {
         Ok(list(&self.folder)?.into_iter().map(|(_, bytes)| bytes).sum())
     }
 
-    /// Poisons after a failed write, unless it failed for want of space: then no more than the writer's own, unfinished
-    /// blob is concerned.
-    pub(super) fn guard_write<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
-        match result {
-            Err(error) if is_full(&error) => Err(error),
-            other => self.poison.guard(other),
-        }
-    }
-
     pub(super) fn corrupt(&self, what: &'static str, detail: String) -> EngineError {
         EngineError::Corrupt { what, path: self.folder.clone(), detail }
     }
@@ -114,7 +105,7 @@ impl Space {
             got: state.highest as usize,
             allowed: u32::MAX as usize - 1,
         })?;
-        let pack = Arc::new(self.guard_write(Pack::create(&self.folder, number))?);
+        let pack = Arc::new(self.poison.guard_unless_full(Pack::create(&self.folder, number))?);
         self.poison.guard(sync_folder(&self.folder))?;
         state.highest = number;
         keep_open(state, &pack);

@@ -95,7 +95,7 @@ impl Writer {
 
     fn complete(&mut self) -> Result<BlobRef, EngineError> {
         let trimmed = self.trim();
-        let extents = self.space.guard_write(trimmed)?;
+        let extents = self.space.poison.guard_unless_full(trimmed)?;
         let mut last = None;
         for (hold, extent) in self.extents.iter().take(extents.len()) {
             if last != Some(extent.pack) {
@@ -158,7 +158,7 @@ impl BlobWriter for Writer {
         }
         let written = self.write_all(bytes);
         self.failed = written.is_err();
-        self.space.guard_write(written)
+        self.space.poison.guard_unless_full(written)
     }
 
     fn reference(&self) -> BlobRef {
@@ -182,7 +182,7 @@ impl Drop for Writer {
         // Not synced: until the caller deletes what it registered, a crash brings the blocks back under that reference.
         let mut numbers = Vec::new();
         for (hold, extent) in self.extents.drain(..) {
-            if let Err(error) = self.space.guard_write(hold.pack().punch(&extent, 0)) {
+            if let Err(error) = self.space.poison.guard_unless_full(hold.pack().punch(&extent, 0)) {
                 tracing::warn!(%error, "an unfinished blob keeps its space until it is deleted");
             }
             numbers.push(extent.pack);

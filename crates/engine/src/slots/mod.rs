@@ -17,7 +17,8 @@
 //! reader; what does change are slots of other pages, and a slot is only ever emptied in a block that holds another empty
 //! one, so no chain is cut.
 //!
-//! **Full disk.** Only growth needs space. If it fails for want of space, pages go on into the room that is left.
+//! **Full disk.** Only growth needs space. If it fails for want of space, pages go on into the room that is left;
+//! when that is used up too, writes fail, and pages that are removed make room again.
 
 mod table;
 #[cfg(test)]
@@ -162,7 +163,7 @@ impl PageStore for SlotFile {
         if pages.is_empty() {
             return Ok(());
         }
-        self.poison.guard(self.put_all(&mut fill, pages))
+        self.poison.guard_unless_full(self.put_all(&mut fill, pages))
     }
 
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {

@@ -1,0 +1,138 @@
+//! Looks through this process's own memory for what should have been wiped. One test, alone in its process, so that no other
+//! thread holds what is searched for.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of a test")]
+
+use std::fs::{File, read_to_string};
+use std::os::unix::fs::FileExt;
+
+use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
+use oubliette_crypto::tree::tree_child;
+use oubliette_crypto::{
+    Branch, CellShare, Class, Cover, CryptoError, Leaf, PageHeader, PageKind, PageRef, Path, TreeSeed,
+    VaultId, open_page, seal_fresh_page,
+};
+use zeroize::Zeroize;
+
+const VAULT: VaultId = VaultId([1; 16]);
+const LEAF: Leaf = Leaf { class: Class::Chat, compartment: 3, branch: Branch::Items, seq: 77 };
+const LONGEST: Leaf = Leaf { compartment: u32::MAX, seq: u64::MAX, ..LEAF };
+
+/// 32 secret bytes, kept so that the search does not find the question.
+struct Wanted([u8; 32]);
+
+impl Wanted {
+    fn new(secret: &[u8; 32]) -> Self {
+        let mut masked = [0; 32];
+        masked.iter_mut().zip(secret).for_each(|(to, from)| *to = !from);
+        Self(masked)
+    }
+
+    /// Number of places in writable memory where one half of the secret stands (a cipher's first two round keys are the
+    /// halves of its key).
+    fn copies(&self) -> usize {
+        let memory = File::open("/proc/self/mem").unwrap();
+        let mut chunk = vec![0; 1 << 20];
+        let mut copies = 0;
+        for line in read_to_string("/proc/self/maps").unwrap().lines() {
+            let (range, rest) = line.split_once(' ').unwrap();
+            let (from, to) = range.split_once('-').unwrap();
+            let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
+            for at in (from..to).step_by(chunk.len()).filter(|_| rest.starts_with("rw")) {
+                // Otherwise the search would find its own earlier reading.
+                chunk.as_mut_slice().zeroize();
+                let length = chunk.len().min((to - at) as usize);
+                if memory.read_exact_at(&mut chunk[..length], at).is_ok() {
+                    copies += chunk[..length].windows(16).filter(|place| self.half_is(place)).count();
+                }
+            }
+        }
+        chunk.zeroize();
+        copies
+    }
+
+    fn half_is(&self, place: &[u8]) -> bool {
+        self.0.chunks(16).any(|half| place.iter().zip(half).all(|(found, masked)| *found == !masked))
+    }
+}
+
+/// The secret is found while `holder` lives, which shows that the search works, and not afterwards.
+fn dies_with<T>(what: &str, wanted: &Wanted, holder: T) {
+    assert!(wanted.copies() > 0, "{what}: the search finds nothing");
+    drop(holder);
+    assert_eq!(wanted.copies(), 0, "{what}: copies stay behind");
+}
+
+#[test]
+fn nothing_dropped_stays_in_memory() {
+    roots();
+    pages();
+    object_keys();
+    cuts(&LEAF, 1);
+    cuts(&LONGEST, 11);
+}
+
+fn roots() {
+    let share = CellShare::generate().unwrap();
+    let root = derive_root_key(&[&share], &VAULT).unwrap();
+    let page = derive_root_page_key(&root, &[2; 32], 9);
+    let [of_share, of_root, of_page] = [share.expose(), root.expose(), page.expose()].map(Wanted::new);
+    dies_with("root page key", &of_page, page);
+    dies_with("root", &of_root, root);
+    dies_with("share", &of_share, share);
+}
+
+fn pages() {
+    let inner = TreeSeed::generate().unwrap();
+    let of_body = Wanted::new(inner.expose());
+    let mut body = oubliette_crypto::PageBody::zeroed();
+    body.expose_mut()[100..132].copy_from_slice(inner.expose());
+    let (page, raw) = seal_fresh_page(PageKind::State, &VAULT, body.expose()).unwrap();
+    drop((inner, body));
+    assert_eq!(of_body.copies(), 0, "plaintext of a sealed page");
+
+    let place = PageHeader { kind: PageKind::State, id: page.id, vault: VAULT };
+    let opened = open_page(&page.key, &place, &raw).unwrap();
+    dies_with("plaintext of an opened page", &of_body, opened);
+
+    let mut encoded = [0; PageRef::LEN];
+    page.encode_into(&mut encoded);
+    let again = PageRef::decode(&encoded).unwrap();
+    encoded.zeroize();
+    let of_key = Wanted::new(page.key.expose());
+    dies_with("page key", &of_key, (page, again));
+}
+
+fn object_keys() {
+    let cover = Cover::fresh(TreeSeed::generate().unwrap());
+    let key = cover.derive::<CryptoError>(&LEAF, &mut |_| unreachable!()).unwrap().unwrap();
+    let wanted = Wanted::new(key.expose());
+    dies_with("object key", &wanted, key);
+}
+
+/// After a cut the seeds above it are not to be found (every `step`-th is searched for), though the cover lives on.
+fn cuts(leaf: &Leaf, step: usize) {
+    let seed = TreeSeed::generate().unwrap();
+    let path = Path::leaf(leaf).unwrap();
+    let mut wanted = vec![Wanted::new(seed.expose())];
+    let mut above = tree_child(&seed, path.bit(0).unwrap());
+    for bit in path.bits().skip(1) {
+        wanted.push(Wanted::new(above.expose()));
+        above = tree_child(&above, bit);
+    }
+    wanted.push(Wanted::new(above.expose()));
+    drop(above);
+
+    let mut cover = Cover::fresh(seed);
+    assert!(wanted[0].copies() > 0);
+    cover.cut::<CryptoError>(&[path], &mut |_| unreachable!(), &mut Vec::new()).unwrap();
+    let packed = cover.pack::<CryptoError>(
+        &mut |_| unreachable!(),
+        &mut |body| Ok(seal_fresh_page(PageKind::Cover, &VAULT, body.expose())?.0),
+        &mut Vec::new(),
+    );
+    for (depth, wanted) in wanted.iter().enumerate().step_by(step) {
+        assert_eq!(wanted.copies(), 0, "the seed at depth {depth}");
+    }
+    drop((cover, packed));
+}

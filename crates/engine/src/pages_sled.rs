@@ -1,0 +1,129 @@
+//! Pages in sled: the other half of the key plane's mirror, so that one implementation's fault does not take both copies.
+//!
+//! sled may silently lose what a flipped bit touches (docs/sled.md). Here that is a missing page, which the mirror has. So no
+//! anchor watches this folder, and no copy of it is kept before a recovery.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use crate::sled_folder::SledFolder;
+use crate::{EngineError, MAX_BATCH_OPS, PAGE_SIZE, PageId, PageStore, RawPage, SledOptions};
+
+/// Removed pages that may wait for the next write.
+const MAX_PENDING: usize = 4096;
+/// Ids read at a time where all are visited.
+const STREAM: usize = 1000;
+
+/// A [`PageStore`] in a sled folder of its own.
+pub struct SledPages {
+    folder: SledFolder,
+    /// Held by whoever writes or removes.
+    writer: Mutex<()>,
+    /// Removed, and deleted from sled with the next write: a removal need not be durable, and so costs no sync.
+    removed: RwLock<HashSet<PageId>>,
+}
+
+impl SledPages {
+    /// Opens or creates the folder; compacts it if it is bloated.
+    pub fn open(path: &Path, options: SledOptions) -> Result<Self, EngineError> {
+        let compact_over = options.compact_over;
+        let folder = SledFolder::open(path, SledOptions { copy_before_recovery: false, ..options })?;
+        if folder.disk_bytes()? > compact_over {
+            let live = folder.count()? * (PAGE_SIZE + size_of::<PageId>()) as u64;
+            if folder.is_bloated(live)? {
+                folder.compact(|_| Ok(()))?;
+            }
+        }
+        Ok(Self { folder, writer: Mutex::new(()), removed: RwLock::default() })
+    }
+
+    /// Applies the pages and every pending removal.
+    fn apply(&self, pages: &[(PageId, &RawPage)]) -> Result<(), EngineError> {
+        let mut ops: Vec<(PageId, Option<&[u8]>)> = Vec::new();
+        // sled's batch wants each key once, and the last page of an id counts.
+        let mut seen = HashSet::new();
+        for (id, page) in pages.iter().rev() {
+            if seen.insert(*id) {
+                ops.push((*id, Some(page.as_slice())));
+            }
+        }
+        let removed: Vec<PageId> =
+            self.removed.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        ops.extend(removed.into_iter().filter(|id| !seen.contains(id)).map(|id| (id, None)));
+        for batch in ops.chunks(MAX_BATCH_OPS) {
+            self.folder.commit(batch)?;
+        }
+        // Removals only come in under the writer's lock, so all that stand here were applied or written anew.
+        self.removed.write().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    fn is_removed(&self, id: &PageId) -> bool {
+        self.removed.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+}
+
+impl PageStore for SledPages {
+    fn read(&self, id: &PageId) -> Result<Option<Box<RawPage>>, EngineError> {
+        let found = self.folder.get(id)?;
+        if self.is_removed(id) {
+            return Ok(None);
+        }
+        Ok(found.and_then(|bytes| Box::<RawPage>::try_from(bytes).ok()).filter(|page| page.get(4..16) == Some(id)))
+    }
+
+    fn write(&self, pages: &[(PageId, &RawPage)]) -> Result<(), EngineError> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.folder.poison().check()?;
+        if pages.is_empty() { Ok(()) } else { self.apply(pages) }
+    }
+
+    fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.folder.poison().check()?;
+        let pending = {
+            let mut removed = self.removed.write().unwrap_or_else(PoisonError::into_inner);
+            removed.extend(ids);
+            removed.len()
+        };
+        if pending > MAX_PENDING { self.apply(&[]) } else { Ok(()) }
+    }
+
+    fn for_each_id(&self, visit: &mut dyn FnMut(PageId)) -> Result<(), EngineError> {
+        let mut from = Vec::new();
+        loop {
+            let rows = self.folder.range(&from, None, STREAM, false)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from = [last.as_slice(), &[0]].concat();
+            rows.iter()
+                .filter_map(|(key, _)| PageId::try_from(key.as_slice()).ok())
+                .filter(|id| !self.is_removed(id))
+                .for_each(&mut *visit);
+        }
+    }
+
+    fn read_copy(&self, id: &PageId, n: usize) -> Result<Option<Box<RawPage>>, EngineError> {
+        if n == 0 { self.read(id) } else { Ok(None) }
+    }
+
+    fn copies(&self) -> usize {
+        1
+    }
+
+    fn mend(&self, id: &PageId, n: usize, page: &RawPage) -> Result<(), EngineError> {
+        if n == 0 { self.write(&[(*id, page)]) } else { Ok(()) }
+    }
+
+    fn ill(&self) -> Vec<String> {
+        self.folder.poison().reason().map(str::to_owned).into_iter().collect()
+    }
+
+    fn close(&self) -> Result<(), EngineError> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.folder.poison().check().is_ok() {
+            self.apply(&[])?;
+        }
+        self.folder.close()
+    }
+}
