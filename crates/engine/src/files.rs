@@ -1,15 +1,9 @@
 //! The few file operations that the stores of this crate share.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::EngineError;
-
-/// Makes the names in a folder durable: a file that was created, renamed or unlinked in it.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), EngineError> {
-    File::open(folder).and_then(|file| file.sync_all()).map_err(EngineError::io("syncing the folder", folder))
-}
 
 /// The folder that holds `path`.
 pub(crate) fn folder_of(path: &Path) -> &Path {

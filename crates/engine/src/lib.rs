@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | sealed rows, atomic durable batches | [`Engine`] | sled ([`SledEngine`]), memory ([`MemoryEngine`]) |
 //! | large ciphertext, streamed | [`Blobs`] | pack files ([`PackBlobs`]), memory ([`MemoryBlobs`]) |
-//! | 1 KiB key-plane pages | [`PageStore`] | slot file ([`SlotFile`]), sled ([`SledPages`]), memory ([`MemoryPages`]), a [`Mirror`] of two |
+//! | 1 KiB key-plane pages | [`PageStore`] | slot file ([`SlotFile`]), sled ([`SledPages`]), memory ([`MemoryPages`]), a [`Mirror`] of two; [`KeyPlane`] opens one |
 //!
 //! This crate never sees a plaintext or a key that opens one. Nothing above it names sled.
 //! Stored layouts: `docs/formats.md`, sections 4, 6, 7, 9 and 10.
@@ -15,6 +15,7 @@ mod durable;
 mod engine;
 mod error;
 mod files;
+mod key_plane;
 mod mirror;
 mod packs;
 mod pages;
@@ -28,6 +29,7 @@ pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
+pub use key_plane::KeyPlane;
 pub use mirror::Mirror;
 pub use packs::PackBlobs;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};

@@ -13,7 +13,8 @@ pub type RawPage = [u8; PAGE_SIZE];
 /// themselves, so a store needs no checksums and a mirror can be mended page by page.
 ///
 /// Contract: `write` is durable when it returns (all pages of the call, in any order); a crash during `write` harms no page
-/// that was there before. `remove` need not be durable. After an I/O error the store is poisoned.
+/// that was there before. `remove` need not be durable. After an I/O error the store is poisoned; a full disk alone fails the
+/// write. A mirror succeeds where one copy does, and names the other in `ill`.
 pub trait PageStore: Send + Sync {
     /// The page under `id`, if this store has one that carries that id. The bytes may be damaged: the caller's AEAD decides.
     fn read(&self, id: &PageId) -> Result<Option<Box<RawPage>>, EngineError>;

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::sled_folder::SledFolder;
 use crate::{EngineError, MAX_BATCH_OPS, PAGE_SIZE, PageId, PageStore, RawPage, SledOptions};
@@ -48,8 +48,7 @@ impl SledPages {
                 ops.push((*id, Some(page.as_slice())));
             }
         }
-        let removed: Vec<PageId> =
-            self.removed.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        let removed: Vec<PageId> = self.removed().iter().copied().collect();
         ops.extend(removed.into_iter().filter(|id| !seen.contains(id)).map(|id| (id, None)));
         for batch in ops.chunks(MAX_BATCH_OPS) {
             self.folder.commit(batch)?;
@@ -59,18 +58,31 @@ impl SledPages {
         Ok(())
     }
 
-    fn is_removed(&self, id: &PageId) -> bool {
-        self.removed.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    fn removed(&self) -> RwLockReadGuard<'_, HashSet<PageId>> {
+        self.removed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next ids from a key on, which moves behind them; `None` at the end.
+    fn next_ids(&self, from: &mut Vec<u8>) -> Result<Option<Vec<PageId>>, EngineError> {
+        let removed = self.removed();
+        let rows = self.folder.range(from, None, STREAM, false)?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
+        *from = [last.as_slice(), &[0]].concat();
+        let ids = rows.iter().filter_map(|(key, _)| PageId::try_from(key.as_slice()).ok());
+        Ok(Some(ids.filter(|id| !removed.contains(id)).collect()))
     }
 }
 
 impl PageStore for SledPages {
     fn read(&self, id: &PageId) -> Result<Option<Box<RawPage>>, EngineError> {
-        let found = self.folder.get(id)?;
-        if self.is_removed(id) {
+        // Looked up first: a removal leaves the set only after sled has forgotten the page.
+        if self.removed().contains(id) {
             return Ok(None);
         }
-        Ok(found.and_then(|bytes| Box::<RawPage>::try_from(bytes).ok()).filter(|page| page.get(4..16) == Some(id)))
+        let found = self.folder.get(id)?;
+        Ok(found
+            .and_then(|bytes| Box::<RawPage>::try_from(bytes).ok())
+            .filter(|page| page.get(4..16) == Some(id)))
     }
 
     fn write(&self, pages: &[(PageId, &RawPage)]) -> Result<(), EngineError> {
@@ -92,15 +104,10 @@ impl PageStore for SledPages {
 
     fn for_each_id(&self, visit: &mut dyn FnMut(PageId)) -> Result<(), EngineError> {
         let mut from = Vec::new();
-        loop {
-            let rows = self.folder.range(&from, None, STREAM, false)?;
-            let Some((last, _)) = rows.last() else { return Ok(()) };
-            from = [last.as_slice(), &[0]].concat();
-            rows.iter()
-                .filter_map(|(key, _)| PageId::try_from(key.as_slice()).ok())
-                .filter(|id| !self.is_removed(id))
-                .for_each(&mut *visit);
+        while let Some(ids) = self.next_ids(&mut from)? {
+            ids.into_iter().for_each(&mut *visit);
         }
+        Ok(())
     }
 
     fn read_copy(&self, id: &PageId, n: usize) -> Result<Option<Box<RawPage>>, EngineError> {

@@ -66,7 +66,7 @@ impl Mirror {
     /// stale copies; it belongs on neither copy's disk.
     ///
     /// A copy that was made anew (its folder was lost) must be noted with [`Mirror::note_stale`] *before* it is created, and
-    /// repaired after opening.
+    /// repaired after opening; [`crate::KeyPlane`] sees to it.
     pub fn open(
         a: Result<Arc<dyn PageStore>, EngineError>,
         b: Result<Arc<dyn PageStore>, EngineError>,
@@ -96,6 +96,23 @@ impl Mirror {
     pub fn note_stale(note: &Path, n: usize) -> Result<(), EngineError> {
         let [a, b] = note::read(note)?;
         note::write(note, [a || n == 0, b || n == 1])
+    }
+
+    /// Whether copy `n` is noted as stale.
+    pub fn is_noted_stale(note: &Path, n: usize) -> Result<bool, EngineError> {
+        Ok(note::read(note)?.get(n).copied().unwrap_or(false))
+    }
+
+    /// Repairs the copies that are stale and can be written, from the other one if that can be read.
+    pub fn repair_stale(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, EngineError> {
+        let mut copied = 0;
+        let [a, b] = &self.copies;
+        for (n, side, other) in [(0, a, b), (1, b, a)] {
+            if side.kind() == Kind::Stale && other.kind() != Kind::Gone {
+                copied += self.repair(n, progress)?;
+            }
+        }
+        Ok(copied)
     }
 
     /// Copies every page that copy `n` lacks from the other one, then counts it as well. `progress` gets pages looked at and

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::pack::{self, Hold, Pack};
 use super::reference::BLOCK;
 use crate::EngineError;
-use crate::files::{folder_of, sync_folder};
+use crate::durable::{sync_parent, sync_path};
 use crate::poison::Poison;
 
 /// Packs kept open, beyond those in use.
@@ -34,7 +34,7 @@ struct State {
 impl Space {
     pub(super) fn open(folder: &Path, pack_bytes: u64) -> Result<Self, EngineError> {
         match DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => sync_folder(folder_of(folder))?,
+            Ok(()) => sync_parent(folder)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(EngineError::io("creating the blob folder", folder)(error)),
         }
@@ -85,7 +85,7 @@ impl Space {
         let Some(pack) = self.pack_locked(&mut state, number)? else { return Ok(()) };
         if pack.is_dead()? {
             state.open.remove(&number);
-            self.poison.guard(pack.unlink().and_then(|()| sync_folder(&self.folder)))?;
+            self.poison.guard(pack.unlink().and_then(|()| sync_path(&self.folder)))?;
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Space {
             allowed: u32::MAX as usize - 1,
         })?;
         let pack = Arc::new(self.poison.guard_unless_full(Pack::create(&self.folder, number))?);
-        self.poison.guard(sync_folder(&self.folder))?;
+        self.poison.guard(sync_path(&self.folder))?;
         state.highest = number;
         keep_open(state, &pack);
         Ok(pack)

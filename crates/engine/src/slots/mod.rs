@@ -28,7 +28,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use self::table::{Freed, Placed, SLOTS_PER_BLOCK, Table};
-use crate::files::{folder_of, is_full, sync_folder};
+use crate::durable::sync_parent;
+use crate::files::is_full;
 use crate::poison::Poison;
 use crate::{EngineError, PageId, PageStore, RawPage};
 
@@ -235,7 +236,7 @@ fn beside(path: &Path) -> PathBuf {
 /// Puts the finished new file in place, durably.
 fn install(path: &Path) -> Result<(), EngineError> {
     std::fs::rename(beside(path), path).map_err(EngineError::io("renaming the new slot file", path))?;
-    sync_folder(folder_of(path))
+    sync_parent(path)
 }
 
 fn remove_left_over(path: &Path) -> Result<(), EngineError> {
