@@ -5,6 +5,37 @@
 //! the set of cuts alone; the order in which they came cannot be told from it.
 //!
 //! A cover that was loaded before a cut still holds the old seeds: whoever caches one must drop it when the cut commits.
+//!
+//! ```
+//! # use oubliette_crypto::{*, Branch::Items, Class::Chat};
+//! # fn main() -> Result<(), CryptoError> {
+//! # let vault = VaultId::random()?;
+//! # let store = std::cell::RefCell::new(std::collections::HashMap::new());
+//! let load = &mut |page: &PageRef| {
+//!     let place = PageHeader { kind: PageKind::Cover, id: page.id, vault };
+//!     open_page(&page.key, &place, store.borrow().get(&page.id).ok_or(CryptoError::Unopenable)?)
+//! };
+//! let write = &mut |body: &PageBody| {
+//!     let (page, raw) = seal_fresh_page(PageKind::Cover, &vault, body.expose())?;
+//!     store.borrow_mut().insert(page.id, *raw);
+//!     Ok::<_, CryptoError>(page)
+//! };
+//! let message = Leaf { class: Chat, compartment: 1, branch: Items, seq: 12 };
+//! let mut cover = Cover::fresh(TreeSeed::generate()?);
+//! assert!(cover.derive(&message, load)?.is_some());
+//!
+//! let mut dead = Vec::new();
+//! cover.cut(&[Path::leaf(&message)?], load, &mut dead)?;
+//! cover.cut(&items_through(Chat, 1, 5)?, load, &mut dead)?;
+//! let packed = cover.pack(load, write, &mut dead)?; // goes into the new state page; `dead` pages go with the commit
+//!
+//! let cover = Cover::decode(packed.form(), packed.expose())?;
+//! assert!(cover.derive(&message, load)?.is_none());
+//! assert!(cover.derive(&Leaf { seq: 11, ..message }, load)?.is_some());
+//! assert_eq!(cover.highest_cut(&Path::branch(Chat, 1, Items)?, load)?, HighestCut::Some(12));
+//! # Ok(())
+//! # }
+//! ```
 
 mod cut;
 mod fragment;

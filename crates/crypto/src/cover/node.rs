@@ -42,3 +42,24 @@ pub(super) fn paged(left: usize, right: usize) -> [bool; 2] {
     let smaller_too = left.min(right) > SMALL_BITS;
     [!right_is_larger || smaller_too, right_is_larger || smaller_too]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_partition_turns_at_its_limits() {
+        for (left, right, expected) in [
+            (2, 258, [false, false]),
+            (3871, 3871, [false, false]),
+            (3872, 3871, [true, true]),
+            (5807, 1936, [true, false]),
+            (5806, 1936, [false, false]),
+            (5806, 1937, [true, true]),
+            (7744, 2, [true, false]),
+        ] {
+            assert_eq!(paged(left, right), expected, "{left} {right}");
+            assert_eq!(paged(right, left), [expected[1], expected[0]], "{right} {left}");
+        }
+    }
+}
