@@ -43,7 +43,7 @@ pub struct PackBlobs {
 }
 
 impl PackBlobs {
-    /// Opens the folder, creating it if it is not there.
+    /// Opens the folder, creating it if it is not there. `InUse` when another process has it.
     pub fn open(folder: &Path) -> Result<Self, EngineError> {
         Self::open_with_pack_bytes(folder, PACK_BYTES)
     }
@@ -117,8 +117,7 @@ impl Blobs for PackBlobs {
     }
 
     fn close(&self) -> Result<(), EngineError> {
-        self.space.poison.set("it was closed");
-        Ok(())
+        self.space.close()
     }
 }
 

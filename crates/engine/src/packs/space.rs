@@ -1,9 +1,9 @@
 //! The folder of packs: which is the current one, and what comes after.
 
 use std::collections::HashMap;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +21,8 @@ pub(super) struct Space {
     pack_blocks: u32,
     pub(super) poison: Poison,
     state: Mutex<State>,
+    /// Keeps another process away, whose unfinished packs look empty from here.
+    lock: File,
 }
 
 struct State {
@@ -38,6 +40,7 @@ impl Space {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(EngineError::io("creating the blob folder", folder)(error)),
         }
+        let lock = take_lock(folder)?;
         let numbers = list(folder)?.into_iter().map(|(number, _)| number);
         let numbers: Vec<u32> = numbers.collect();
         let state = State {
@@ -50,6 +53,7 @@ impl Space {
             pack_blocks: u32::try_from(pack_bytes / BLOCK).unwrap_or(u32::MAX).max(1),
             poison: Poison::default(),
             state: Mutex::new(state),
+            lock,
         };
         for number in numbers {
             space.retire(number)?;
@@ -94,6 +98,12 @@ impl Space {
         Ok(list(&self.folder)?.into_iter().map(|(_, bytes)| bytes).sum())
     }
 
+    /// Refuses later work and lets others at the folder.
+    pub(super) fn close(&self) -> Result<(), EngineError> {
+        self.poison.set("it was closed");
+        self.lock.unlock().map_err(EngineError::io("unlocking the blob folder", &self.folder))
+    }
+
     pub(super) fn corrupt(&self, what: &'static str, detail: String) -> EngineError {
         EngineError::Corrupt { what, path: self.folder.clone(), detail }
     }
@@ -133,6 +143,17 @@ fn keep_open(state: &mut State, pack: &Arc<Pack>) {
         state.open.retain(|_, held| Arc::strong_count(held) > 1);
     }
     state.open.insert(pack.number, Arc::clone(pack));
+}
+
+fn take_lock(folder: &Path) -> Result<File, EngineError> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(EngineError::io("opening the lock of the blob folder", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EngineError::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(EngineError::io("locking the blob folder", path)(error)),
+    }
 }
 
 /// Number and bytes on disk of each pack in the folder.

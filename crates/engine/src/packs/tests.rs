@@ -23,6 +23,7 @@ fn packs(folder: &Path) -> Vec<String> {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    names.retain(|name| name != "lock");
     names.sort();
     names
 }
@@ -82,7 +83,7 @@ fn a_lost_process_leaves_nothing_that_its_registered_reference_does_not_free() {
     }
     assert!(blobs.disk_bytes().unwrap() >= before + 800_000);
     std::mem::forget(writer); // the process is gone, with no destructor run
-    std::mem::forget(blobs);
+    blobs.space.close().unwrap();
     let blobs = store(folder.path());
     blobs.delete(&registered).unwrap();
     assert_eq!(get(&blobs, &kept).unwrap(), [3; 9000]);
@@ -161,8 +162,32 @@ fn foreign_files_are_left_alone() {
     names.iter().for_each(|name| std::fs::write(folder.path().join(name), b"").unwrap());
     let blobs = store(folder.path());
     put(&blobs, &[1; 10]);
+    drop(blobs);
     drop(store(folder.path()));
     assert_eq!(packs(folder.path()).len(), names.len() + 1);
+}
+
+#[test]
+fn a_failure_other_than_a_full_disk_poisons() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = store(folder.path());
+    let kept = put(&blobs, &vec![2; 60 * BLOCK as usize]);
+    std::fs::create_dir(folder.path().join("pack-00000002")).unwrap();
+    let mut writer = blobs.create(None).unwrap();
+    assert!(matches!(writer.reserve(1 << 20), Err(EngineError::Io { .. })));
+    assert!(matches!(writer.reserve(1), Err(EngineError::Poisoned { .. })));
+    assert!(matches!(get(&blobs, &kept), Err(EngineError::Poisoned { .. })));
+    assert!(matches!(blobs.delete(&kept), Err(EngineError::Poisoned { .. })));
+    assert!(blobs.create(None).is_err());
+}
+
+#[test]
+fn a_second_opener_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = store(folder.path());
+    assert!(matches!(PackBlobs::open(folder.path()), Err(EngineError::InUse { .. })));
+    blobs.close().unwrap();
+    assert!(PackBlobs::open(folder.path()).is_ok());
 }
 
 #[test]
