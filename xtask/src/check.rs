@@ -14,7 +14,7 @@ pub(crate) fn run(install: bool) -> Result<(), String> {
         (&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
         (&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]),
         // The library as those embed it who want neither the service nor the commands.
-        (&["check", "--package", "oubliette", "--no-default-features"], &[("RUSTFLAGS", "-D warnings")]),
+        (&["clippy", "--package", "oubliette", "--no-default-features", "--", "-D", "warnings"], &[]),
         (&["deny", "check", "licenses", "bans", "sources"], &[]),
         (&["build", "--workspace", "--examples"], &[]),
     ];
