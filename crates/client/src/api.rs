@@ -1,0 +1,207 @@
+//! People, chats, credentials, consents, the service itself.
+
+use serde::Deserialize;
+use serde_json::Value;
+use ureq::http::Method;
+
+use crate::{
+    error::ClientError,
+    http::{Client, json, path, with_query},
+    types::{
+        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, GuardCode, Listed, Message, NewMessage,
+        Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
+    },
+};
+
+/// People.
+impl Client {
+    /// Creates a person or updates the facts; `reopen` also after an erasure.
+    pub fn put_subject(
+        &self,
+        user: &str,
+        facts: &SubjectFacts,
+        reopen: bool,
+    ) -> Result<Subject, ClientError> {
+        let query = [("reopen", reopen.then(|| "true".to_owned()))];
+        self.call_with(Method::PUT, &with_query(path(&["subjects", user]), &query), facts)
+    }
+
+    /// A person, without content.
+    pub fn subject(&self, user: &str) -> Result<Subject, ClientError> {
+        self.call(Method::GET, &path(&["subjects", user]))
+    }
+}
+
+/// Chats.
+impl Client {
+    /// Sends a text.
+    pub fn send_message(&self, user: &str, peer: &str, message: &NewMessage) -> Result<Posted, ClientError> {
+        self.call_with(Method::POST, &path(&["subjects", user, "chats", peer, "messages"]), message)
+    }
+
+    /// Sends up to 100 texts in one atomic write.
+    pub fn send_messages(
+        &self,
+        user: &str,
+        peer: &str,
+        messages: &[NewMessage],
+    ) -> Result<Vec<Posted>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            messages: Vec<Posted>,
+        }
+        let path = format!("{}:batch", path(&["subjects", user, "chats", peer, "messages"]));
+        let answer: Answer =
+            self.call_with(Method::POST, &path, &serde_json::json!({ "messages": messages }))?;
+        Ok(answer.messages)
+    }
+
+    /// Reads a conversation as this person sees it, newest first.
+    pub fn messages(&self, user: &str, peer: &str, window: &Window) -> Result<ChatMessages, ClientError> {
+        #[derive(Deserialize)]
+        struct Page {
+            messages: Vec<Message>,
+            next_cursor: Option<String>,
+        }
+        let query = [
+            ("before", window.before.clone()),
+            ("after", window.after.clone()),
+            ("limit", window.limit.map(|limit| limit.to_string())),
+        ];
+        let path = with_query(path(&["subjects", user, "chats", peer, "messages"]), &query);
+        let page: Page = self.call(Method::GET, &path)?;
+        Ok(Listed { items: page.messages, next_cursor: page.next_cursor })
+    }
+
+    /// Forgets one of the person's own messages.
+    pub fn forget_message(&self, user: &str, peer: &str, id: &str) -> Result<(), ClientError> {
+        let path = path(&["subjects", user, "chats", peer, "messages", id]);
+        self.call::<Value>(Method::DELETE, &path).map(drop)
+    }
+
+    /// Forgets all of the person's own messages up to this one.
+    pub fn forget_messages_through(&self, user: &str, peer: &str, id: &str) -> Result<(), ClientError> {
+        let path = path(&["subjects", user, "chats", peer, "messages", id]);
+        self.call::<Value>(Method::DELETE, &with_query(path, &[("through", Some(id.to_owned()))])).map(drop)
+    }
+
+    /// The person's conversations.
+    pub fn chats(&self, user: &str, cursor: Option<&str>) -> Result<Listed<Chat>, ClientError> {
+        #[derive(Deserialize)]
+        struct Page {
+            chats: Vec<Chat>,
+            next_cursor: Option<String>,
+        }
+        let path = with_query(path(&["subjects", user, "chats"]), &[("cursor", cursor.map(str::to_owned))]);
+        let page: Page = self.call(Method::GET, &path)?;
+        Ok(Listed { items: page.chats, next_cursor: page.next_cursor })
+    }
+
+    /// Forgets the person's own side of a conversation.
+    pub fn forget_chat(&self, user: &str, peer: &str) -> Result<(), ClientError> {
+        self.call::<Value>(Method::DELETE, &path(&["subjects", user, "chats", peer])).map(drop)
+    }
+
+    /// Refuses the peer's messages from now on.
+    pub fn block(&self, user: &str, peer: &str) -> Result<(), ClientError> {
+        self.call::<Value>(Method::PUT, &path(&["subjects", user, "blocks", peer])).map(drop)
+    }
+
+    /// Takes the peer's messages again.
+    pub fn unblock(&self, user: &str, peer: &str) -> Result<(), ClientError> {
+        self.call::<Value>(Method::DELETE, &path(&["subjects", user, "blocks", peer])).map(drop)
+    }
+
+    /// Everybody the person blocks.
+    pub fn blocks(&self, user: &str) -> Result<Vec<Block>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            blocks: Vec<Block>,
+        }
+        self.call(Method::GET, &path(&["subjects", user, "blocks"])).map(|answer: Answer| answer.blocks)
+    }
+}
+
+/// Steam credentials.
+impl Client {
+    /// Stores or replaces an account's secrets. Needs the consent `steam_credentials`.
+    pub fn put_steam(
+        &self,
+        user: &str,
+        account: &str,
+        secrets: &SteamSecrets,
+    ) -> Result<Account, ClientError> {
+        self.call_with(Method::PUT, &path(&["subjects", user, "credentials", "steam", account]), secrets)
+    }
+
+    /// Which fields of an account are stored.
+    pub fn steam(&self, user: &str, account: &str) -> Result<Account, ClientError> {
+        self.call(Method::GET, &path(&["subjects", user, "credentials", "steam", account]))
+    }
+
+    /// The person's accounts.
+    pub fn steam_accounts(&self, user: &str) -> Result<Vec<Account>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            credentials: Vec<Account>,
+        }
+        let path = path(&["subjects", user, "credentials", "steam"]);
+        self.call(Method::GET, &path).map(|answer: Answer| answer.credentials)
+    }
+
+    /// Forgets an account.
+    pub fn forget_steam(&self, user: &str, account: &str) -> Result<(), ClientError> {
+        let path = path(&["subjects", user, "credentials", "steam", account]);
+        self.call::<Value>(Method::DELETE, &path).map(drop)
+    }
+
+    /// A Steam Guard code; the secret stays in the vault.
+    pub fn guard_code(&self, user: &str, account: &str) -> Result<GuardCode, ClientError> {
+        self.call(Method::POST, &path(&["subjects", user, "credentials", "steam", account, "guard-code"]))
+    }
+}
+
+/// Consents.
+impl Client {
+    /// Records a consent.
+    pub fn give_consent(
+        &self,
+        user: &str,
+        purpose: &str,
+        given: &ConsentGiven,
+    ) -> Result<Consent, ClientError> {
+        self.call_with(Method::PUT, &path(&["subjects", user, "consents", purpose]), given)
+    }
+
+    /// Withdraws a consent.
+    pub fn withdraw_consent(&self, user: &str, purpose: &str) -> Result<(), ClientError> {
+        self.call::<Value>(Method::DELETE, &path(&["subjects", user, "consents", purpose])).map(drop)
+    }
+
+    /// Every consent given or withdrawn.
+    pub fn consents(&self, user: &str) -> Result<Vec<Consent>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            consents: Vec<Consent>,
+        }
+        self.call(Method::GET, &path(&["subjects", user, "consents"])).map(|answer: Answer| answer.consents)
+    }
+}
+
+/// The service itself; these need no token, but send it.
+impl Client {
+    /// Whether the process serves.
+    pub fn healthy(&self) -> Result<(), ClientError> {
+        self.send(self.request(Method::GET, "/healthz"), ()).map(drop)
+    }
+
+    /// Whether the vault can take reads and writes, and why not.
+    pub fn ready(&self) -> Result<Ready, ClientError> {
+        json(self.exchange(self.request(Method::GET, "/readyz"), ())?)
+    }
+
+    /// The service's OpenAPI document.
+    pub fn openapi(&self) -> Result<Value, ClientError> {
+        json(self.send(self.request(Method::GET, "/openapi.json"), ())?)
+    }
+}

@@ -1,0 +1,230 @@
+//! Saves, streamed.
+
+use std::io::{self, Read};
+
+use ureq::{
+    Body, BodyReader, SendBody,
+    http::{HeaderMap, Method, Response, StatusCode, header, request::Builder},
+};
+
+use crate::{
+    error::ClientError,
+    http::{Client, json, path, with_query},
+    types::{Listed, SaveFacts, SaveStored, Slot},
+};
+
+/// From here on the service is asked before the bytes are sent, so that a refusal costs nothing.
+const ASK_FIRST: u64 = 1 << 20;
+
+/// How a save is stored.
+#[derive(Debug, Clone, Default)]
+pub struct SaveOptions {
+    /// Only over this version: an ETag as answered (`"3-9f1c"`), with its quotes.
+    pub if_match: Option<String>,
+    /// Only into a new slot.
+    pub only_new: bool,
+    /// Kept with the save.
+    pub content_type: Option<String>,
+    /// JSON, at most 4 KiB, kept with the save.
+    pub meta: Option<String>,
+    /// How many bytes will come, if known: the service then knows a whole upload from a broken one early.
+    pub length: Option<u64>,
+}
+
+/// What of a save is read.
+#[derive(Debug, Clone, Default)]
+pub struct SaveRead {
+    /// This version, not the newest.
+    pub version: Option<u64>,
+    /// The bytes `from..to`; without `to`, to the end.
+    pub range: Option<(u64, Option<u64>)>,
+    /// An ETag; if it is still the newest, no bytes are sent.
+    pub if_none_match: Option<String>,
+}
+
+/// A save on its way; read it to its end.
+pub struct SaveBody {
+    /// The version's ETag.
+    pub etag: String,
+    /// Bytes that will come.
+    pub length: u64,
+    /// As stored.
+    pub content_type: Option<String>,
+    /// `X-Save-Meta`.
+    pub meta: Option<String>,
+    reader: BodyReader<'static>,
+}
+
+impl Read for SaveBody {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(into)
+    }
+}
+
+impl std::fmt::Debug for SaveBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SaveBody").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Stores a new version of a save.
+    pub fn put_save(
+        &self,
+        user: &str,
+        game: &str,
+        slot: &str,
+        content: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<SaveStored, ClientError> {
+        let mut request = self.request(Method::PUT, &path(&["subjects", user, "saves", game, slot]));
+        request = optional(request, header::IF_MATCH.as_str(), options.if_match.as_deref());
+        request = optional(request, header::IF_NONE_MATCH.as_str(), options.only_new.then_some("*"));
+        request = optional(request, "x-save-meta", options.meta.as_deref());
+        let content_type = options.content_type.as_deref().unwrap_or("application/octet-stream");
+        request = request.header(header::CONTENT_TYPE, content_type);
+        if let Some(length) = options.length {
+            request = request.header(header::CONTENT_LENGTH, length);
+        }
+        if options.length.is_none_or(|length| length >= ASK_FIRST) {
+            request = request.header(header::EXPECT, "100-continue");
+        }
+        let mut failed = None;
+        let mut content = Noting { content, failed: &mut failed };
+        let sent = self.send(request, SendBody::from_reader(&mut content));
+        if let Some(error) = failed {
+            return Err(ClientError::Content(error));
+        }
+        let response = sent?;
+        let new_slot = response.status() == StatusCode::CREATED;
+        let etag = text(response.headers(), header::ETAG.as_str()).unwrap_or_default();
+        let stored: SaveStored = json(response)?;
+        Ok(SaveStored { etag, new_slot, ..stored })
+    }
+
+    /// Opens a save; `None` if it is still the one named by `if_none_match`.
+    pub fn save(
+        &self,
+        user: &str,
+        game: &str,
+        slot: &str,
+        read: &SaveRead,
+    ) -> Result<Option<SaveBody>, ClientError> {
+        let mut request = self.request(Method::GET, &versioned(user, game, slot, read.version));
+        request = optional(request, header::IF_NONE_MATCH.as_str(), read.if_none_match.as_deref());
+        if let Some((from, to)) = read.range {
+            let last = to.map(|to| to.saturating_sub(1).to_string()).unwrap_or_default();
+            request = request.header(header::RANGE, format!("bytes={from}-{last}"));
+        }
+        let response = self.send(request, ())?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        Ok(Some(SaveBody {
+            etag: text(response.headers(), header::ETAG.as_str()).unwrap_or_default(),
+            length: length(&response)?,
+            content_type: text(response.headers(), header::CONTENT_TYPE.as_str()),
+            meta: text(response.headers(), "x-save-meta"),
+            reader: response.into_body().into_with_config().limit(u64::MAX).reader(),
+        }))
+    }
+
+    /// ETag and bytes of a save, without reading it.
+    pub fn head_save(
+        &self,
+        user: &str,
+        game: &str,
+        slot: &str,
+        version: Option<u64>,
+    ) -> Result<(String, u64), ClientError> {
+        let response = self.send(self.request(Method::HEAD, &versioned(user, game, slot, version)), ())?;
+        let etag = text(response.headers(), header::ETAG.as_str()).unwrap_or_default();
+        Ok((etag, length(&response)?))
+    }
+
+    /// Forgets a slot with all its versions, or one version.
+    pub fn forget_save(
+        &self,
+        user: &str,
+        game: &str,
+        slot: &str,
+        version: Option<u64>,
+    ) -> Result<(), ClientError> {
+        self.call::<serde_json::Value>(Method::DELETE, &versioned(user, game, slot, version)).map(drop)
+    }
+
+    /// A person's slots, of one game or all.
+    pub fn saves(
+        &self,
+        user: &str,
+        game: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<Listed<Slot>, ClientError> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            saves: Vec<Slot>,
+            next_cursor: Option<String>,
+        }
+        let query = [("game", game.map(str::to_owned)), ("cursor", cursor.map(str::to_owned))];
+        let page: Page = self.call(Method::GET, &with_query(path(&["subjects", user, "saves"]), &query))?;
+        Ok(Listed { items: page.saves, next_cursor: page.next_cursor })
+    }
+
+    /// A slot's versions, newest first.
+    pub fn versions(
+        &self,
+        user: &str,
+        game: &str,
+        slot: &str,
+        cursor: Option<&str>,
+    ) -> Result<Listed<SaveFacts>, ClientError> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            versions: Vec<SaveFacts>,
+            next_cursor: Option<String>,
+        }
+        let path = path(&["subjects", user, "saves", game, slot, "versions"]);
+        let page: Page =
+            self.call(Method::GET, &with_query(path, &[("cursor", cursor.map(str::to_owned))]))?;
+        Ok(Listed { items: page.versions, next_cursor: page.next_cursor })
+    }
+}
+
+fn versioned(user: &str, game: &str, slot: &str, version: Option<u64>) -> String {
+    with_query(path(&["subjects", user, "saves", game, slot]), &[("version", version.map(|v| v.to_string()))])
+}
+
+fn optional(request: Builder, name: &str, value: Option<&str>) -> Builder {
+    match value {
+        Some(value) => request.header(name, value),
+        None => request,
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    std::str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::to_owned)
+}
+
+fn length(response: &Response<Body>) -> Result<u64, ClientError> {
+    text(response.headers(), header::CONTENT_LENGTH.as_str())
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| ClientError::Answer("no Content-Length".to_owned()))
+}
+
+/// Tells a failure of the caller's reader from one of the connection.
+struct Noting<'a> {
+    content: &'a mut dyn Read,
+    failed: &'a mut Option<io::Error>,
+}
+
+impl Read for Noting<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.content.read(into).map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                *self.failed = Some(error);
+            }
+            kind.into()
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! What goes over the wire. Times are RFC 3339 text in UTC.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Listed<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// Facts about a person, given by the caller.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SubjectFacts {
+    /// Where the content belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// A person, without content.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Subject {
+    /// The user id.
+    pub user: String,
+    /// `active`, ...
+    pub state: String,
+    /// Where the content belongs.
+    pub region: Option<String>,
+    /// When the person was created.
+    pub created: String,
+    /// Usage per class.
+    pub usage: BTreeMap<String, Usage>,
+}
+
+/// Usage of one class of content.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Usage {
+    /// Stored values.
+    pub items: u64,
+    /// Bytes as stored.
+    pub bytes: u64,
+}
+
+/// What a stored save is now.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SaveStored {
+    /// Never used again in its slot.
+    pub version: u64,
+    /// Bytes.
+    pub size: u64,
+    /// When it was stored.
+    pub created: String,
+    /// For `If-Match`; from the header.
+    #[serde(skip)]
+    pub etag: String,
+    /// Whether this was the slot's first version since it came to be; from the status.
+    #[serde(skip)]
+    pub new_slot: bool,
+}
+
+/// One version of a save.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SaveFacts {
+    /// Never used again in its slot.
+    pub version: u64,
+    /// For `If-Match`.
+    pub etag: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was stored.
+    pub created: String,
+    /// As given when it was stored.
+    pub content_type: Option<String>,
+    /// `X-Save-Meta`.
+    pub meta: Option<serde_json::Value>,
+}
+
+/// A slot and its newest version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Slot {
+    /// The game.
+    pub game: String,
+    /// The slot.
+    pub slot: String,
+    /// Newest version.
+    pub version: u64,
+    /// Its ETag.
+    pub etag: String,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was stored.
+    pub created: String,
+    /// How many versions are kept.
+    pub versions: u64,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NewMessage {
+    /// Up to 64 KiB of text.
+    pub body: String,
+    /// The sender's own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    /// The sender's own name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// A stored message's place.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Posted {
+    /// The same for both sides.
+    pub id: String,
+    /// Within the author's side.
+    pub seq: u64,
+    /// When it was stored.
+    pub created: String,
+}
+
+/// A message.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Message {
+    /// The same for both sides.
+    pub id: String,
+    /// Within the author's side.
+    pub seq: u64,
+    /// User id of the author.
+    pub author: String,
+    /// Text, if it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Base64, if it is raw bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// Media type of raw bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// When it was stored.
+    pub created: String,
+    /// The sender's own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    /// The sender's own name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// When it is forgotten.
+    pub policy: String,
+}
+
+/// A page of messages, newest first; `next_cursor` is the `before` of the next page.
+pub type ChatMessages = Listed<Message>;
+
+/// Which messages to read.
+#[derive(Debug, Clone, Default)]
+pub struct Window {
+    /// Only older ones than this id.
+    pub before: Option<String>,
+    /// Only newer ones than this id.
+    pub after: Option<String>,
+    /// At most so many, up to 1000.
+    pub limit: Option<usize>,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Chat {
+    /// Names the conversation when the peer is gone.
+    pub id: String,
+    /// `None` after the peer's erasure.
+    pub peer: Option<String>,
+    /// Time of the newest message.
+    pub last: Option<String>,
+    /// How many messages this person sees.
+    pub messages: u64,
+}
+
+/// A blocked peer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Block {
+    /// Who is blocked.
+    pub peer: String,
+}
+
+/// What signs a player in to Steam. Wiped on drop; `Debug` shows nothing.
+#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct SteamSecrets {
+    /// Password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Refresh token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// Base64; mints guard codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<String>,
+    /// Base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_secret: Option<String>,
+    /// Device id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// Revocation code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation_code: Option<String>,
+}
+
+impl fmt::Debug for SteamSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SteamSecrets(..)")
+    }
+}
+
+/// A stored account, without secrets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Account {
+    /// The account's name.
+    pub account: String,
+    /// Which fields are stored.
+    pub fields: Vec<String>,
+    /// When they were.
+    pub updated: String,
+    /// When a code was last made from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<String>,
+}
+
+/// A Steam Guard code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GuardCode {
+    /// Five characters.
+    pub code: String,
+    /// End of its 30 seconds.
+    pub valid_until: String,
+}
+
+/// What a person agreed to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ConsentGiven {
+    /// Version of the policy shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<String>,
+    /// When; now, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// How.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+}
+
+/// A consent given or withdrawn.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Consent {
+    /// For what.
+    pub purpose: String,
+    /// `given` or `withdrawn`.
+    pub state: String,
+    /// When.
+    pub time: String,
+    /// Version of the policy shown.
+    pub policy_version: Option<String>,
+    /// How.
+    pub evidence: Option<String>,
+}
+
+/// Whether the service can take reads and writes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Ready {
+    /// Whether it can.
+    pub ready: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+}
