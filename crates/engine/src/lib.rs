@@ -9,19 +9,23 @@
 //! This crate never sees a plaintext or a key that opens one. Nothing above it names sled.
 //! Stored layouts: `docs/formats.md`, sections 4, 6, 7, 9 and 10.
 
+mod anchor;
 mod blobs;
 mod blobs_memory;
+mod contract;
 mod durable;
 mod engine;
 mod error;
 mod files;
 mod key_plane;
+mod memory;
 mod mirror;
 mod packs;
 mod pages;
 mod pages_memory;
 mod pages_sled;
 mod poison;
+mod rows;
 mod sled_folder;
 mod slots;
 
@@ -30,11 +34,13 @@ pub use blobs_memory::MemoryBlobs;
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
 pub use key_plane::KeyPlane;
+pub use memory::MemoryEngine;
 pub use mirror::Mirror;
 pub use packs::PackBlobs;
 pub use pages::{PAGE_SIZE, PageId, PageStore, RawPage};
 pub use pages_memory::MemoryPages;
 pub use pages_sled::SledPages;
+pub use rows::SledEngine;
 pub use sled_folder::{
     SledMode, SledOptions, SledVerifier, check_sled_data, deny_sync_file_range, sync_file_range_denied,
 };

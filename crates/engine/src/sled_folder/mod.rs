@@ -24,6 +24,7 @@ pub use filter::{deny_sync_file_range, sync_file_range_denied};
 pub use options::{SledMode, SledOptions, SledVerifier};
 pub(crate) use start::Found;
 
+use crate::contract::{MAX_KEY, within};
 use crate::durable::remove_file;
 use crate::poison::{Poison, panic_text};
 use crate::{EngineError, MAX_BATCH_OPS, MAX_ROW, Row};
@@ -32,8 +33,6 @@ use live::Live;
 
 /// sled opens a store of another segment size as an empty one, so ours never changes.
 pub(crate) const SEGMENT_SIZE: usize = 512 * 1024;
-/// Longest key.
-const MAX_KEY: usize = 64;
 /// The engine's own row rides along with a full batch.
 const MAX_OPS: usize = MAX_BATCH_OPS + 1;
 
@@ -167,17 +166,25 @@ impl SledFolder {
         remove_file(&self.layout.recovering())
     }
 
-    /// Syncs everything, lets go of the files and leaves the sign of a clean stop, if no call failed. Idempotent.
+    /// Syncs everything, lets go of the files and leaves the sign of a clean stop. After a failure it only lets go: what
+    /// could not be synced once is not synced again. Idempotent.
     pub(crate) fn close(&self) -> Result<(), EngineError> {
         let _writer = self.writer();
-        let Some(live) = self.live.write().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(());
-        };
         let failed = self.poison.check();
-        self.poison.set("closed");
-        let finished = catching(&self.layout.folder, || live.finish());
-        failed.and(finished)?;
+        let Some(live) = self.let_go() else { return Ok(()) };
+        failed?;
+        catching(&self.layout.folder, || live.finish())?;
         self.layout.set_clean()
+    }
+
+    /// Lets go of the files without the sign of a clean stop. Idempotent.
+    pub(crate) fn abandon(&self) -> Result<(), EngineError> {
+        let _writer = self.writer();
+        let live = self.let_go();
+        catching(&self.layout.folder, || {
+            drop(live);
+            Ok(())
+        })
     }
 
     /// Reads run beside the commit's syncs; sled has synced each of its writes when `flush` returns.
@@ -236,6 +243,11 @@ impl SledFolder {
         live
     }
 
+    fn let_go(&self) -> Option<Live> {
+        self.poison.set("closed");
+        self.writing().take()
+    }
+
     fn writing(&self) -> RwLockWriteGuard<'_, Option<Live>> {
         self.live.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -262,10 +274,6 @@ fn check_sizes<K: AsRef<[u8]>, V: AsRef<[u8]>>(ops: &[(K, Option<V>)]) -> Result
         within("key length", key.as_ref().len(), MAX_KEY)?;
         within("row length", value.as_ref().map_or(0, |value| value.as_ref().len()), MAX_ROW)
     })
-}
-
-fn within(what: &'static str, got: usize, allowed: usize) -> Result<(), EngineError> {
-    if got > allowed { Err(EngineError::TooLarge { what, got, allowed }) } else { Ok(()) }
 }
 
 #[cfg(test)]

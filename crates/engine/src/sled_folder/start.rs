@@ -147,8 +147,6 @@ fn keep_evidence(layout: &Layout, options: &SledOptions) -> Result<(), EngineErr
     copy_tree(&layout.folder, &part)?;
     remove_folder(&copy)?;
     std::fs::rename(&part, &copy).map_err(EngineError::io("rename", &copy))?;
-    sync_path(
-        layout.folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-    )?;
+    sync_parent(&copy)?;
     replace_file(&layout.recovering(), b"the copy beside this folder was made before recovery\n")
 }
