@@ -2,7 +2,8 @@
 //!
 //! A copy that does not open is left alone: its disk may only be unmounted, and an empty store made in its place would later
 //! pass for the real one. It is noted as stale, the mirror serves from the other, and the copy is brought up to date when it is
-//! back. To give it up for good, the operator has it made anew ([`KeyPlane::recreate`], `fsck --repair`).
+//! back. So is sled's copy after an unclean stop, since its recovery drops in silence what it cannot read. To give a copy up for
+//! good, the operator has it made anew ([`KeyPlane::recreate`], `fsck --repair`).
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
@@ -47,12 +48,15 @@ impl KeyPlane {
     /// Opens both copies, or the one that opens, and brings a stale one up to date from a whole one. `progress` gets pages
     /// looked at and pages in all. Another process in the folder, or the slot file of another vault or release, is an error.
     pub fn open(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Mirror, EngineError> {
-        let (a, b) = match (self.open_a(), self.open_b(false)) {
+        let (a, b) = match (self.open_a(), self.open_sled(false)) {
             (Err(error @ (EngineError::InUse { .. } | EngineError::Format { .. })), _) => return Err(error),
             (_, Err(error @ EngineError::InUse { .. })) => return Err(error),
             both => both,
         };
-        let mirror = Mirror::open(a, b, &self.note)?;
+        if a.is_ok() && b.as_ref().is_ok_and(SledPages::was_unclean) {
+            Mirror::note_stale(&self.note, 1)?;
+        }
+        let mirror = Mirror::open(a, b.map(|b| Arc::new(b) as _), &self.note)?;
         mirror.repair_stale(progress)?;
         Ok(mirror)
     }
@@ -65,7 +69,7 @@ impl KeyPlane {
         if Mirror::is_noted_stale(&self.note, 1 - n.min(1))? {
             return Err(EngineError::Format {
                 path: self.note.clone(),
-                detail: "the other copy is stale itself; bring this one's disk back first".to_owned(),
+                detail: "the other copy is stale itself; bring this one's disk back, or remove this note to make do with the other".to_owned(),
             });
         }
         Mirror::note_stale(&self.note, n)?;
@@ -97,7 +101,11 @@ impl KeyPlane {
     }
 
     fn open_b(&self, create: bool) -> Result<Arc<dyn PageStore>, EngineError> {
-        Ok(Arc::new(SledPages::open(&self.b, SledOptions { create, ..self.sled.clone() })?))
+        Ok(Arc::new(self.open_sled(create)?))
+    }
+
+    fn open_sled(&self, create: bool) -> Result<SledPages, EngineError> {
+        SledPages::open(&self.b, SledOptions { create, ..self.sled.clone() })
     }
 }
 

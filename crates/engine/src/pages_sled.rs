@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::sled_folder::SledFolder;
+use crate::sled_folder::{Found, SledFolder};
 use crate::{EngineError, MAX_BATCH_OPS, PAGE_SIZE, PageId, PageStore, RawPage, SledOptions};
 
 /// Removed pages that may wait for the next write.
@@ -36,6 +36,11 @@ impl SledPages {
             }
         }
         Ok(Self { folder, writer: Mutex::new(()), removed: RwLock::default() })
+    }
+
+    /// Whether the last process ended without closing. Then sled's recovery may have dropped pages in silence.
+    pub fn was_unclean(&self) -> bool {
+        self.folder.found() == Found::Unclean
     }
 
     /// Applies the pages and every pending removal.

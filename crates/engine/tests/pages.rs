@@ -310,3 +310,23 @@ fn damaged_copies_leave_the_plane_readable() {
     assert!(plane.open(&mut |_, _| {}).is_err());
     assert!(plane.recreate(0).is_err());
 }
+
+/// sled's recovery after an unclean stop may lose pages without a word, so the slot file is asked what should be there.
+#[test]
+fn what_sled_loses_in_an_unclean_stop_is_brought_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let plane = KeyPlane::in_folder(folder.path(), VAULT, SledOptions::default());
+    let pages: Vec<_> = (0..300).map(|n| page(n, 3)).collect();
+    let mirror = plane.create().unwrap();
+    mirror.write(&pages.iter().map(|(id, page)| (*id, &**page)).collect::<Vec<_>>()).unwrap();
+    mirror.close().unwrap();
+    drop(mirror);
+    let sled = SledPages::open(&plane.b, SledOptions::default()).unwrap();
+    assert!(!sled.was_unclean());
+    sled.remove(&pages[10..20].iter().map(|(id, _)| *id).collect::<Vec<_>>()).unwrap();
+    sled.write(&[(pages[0].0, &pages[0].1)]).unwrap();
+    drop(sled); // no clean stop
+    let mirror = plane.open(&mut |_, _| {}).unwrap();
+    assert!(mirror.ill().is_empty() && !plane.note.exists());
+    assert!(whole(&mirror, &pages));
+}
