@@ -17,7 +17,8 @@ fuzz_target!(|input: &[u8]| {
 
     // What was read is canonical: packing it opens and writes no page.
     let mut dead = Vec::new();
-    let packed = cover.pack::<CryptoError>(&mut |_| unreachable!(), &mut |_| unreachable!(), &mut dead).unwrap();
+    let packed =
+        cover.pack::<CryptoError>(&mut |_| unreachable!(), &mut |_| unreachable!(), &mut dead).unwrap();
     assert_eq!((packed.form(), packed.expose(), dead.len()), (form, bytes, 0));
 
     // A page's name picks its plaintext. Here, unlike under true encryption, pages can name each other in circles; depth ends
