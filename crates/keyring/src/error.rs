@@ -91,7 +91,16 @@ pub enum KeyringError {
     Ledger(#[from] LedgerError),
     /// No randomness, or an argument out of range.
     #[error(transparent)]
-    Crypto(#[from] CryptoError),
+    Crypto(CryptoError),
+}
+
+impl From<CryptoError> for KeyringError {
+    fn from(error: CryptoError) -> Self {
+        match error {
+            CryptoError::Fragment(_) => Self::Corrupt { role: "cover" },
+            other => Self::Crypto(other),
+        }
+    }
 }
 
 /// A page that opened but does not follow its layout: written by another version, or by a fault of ours.

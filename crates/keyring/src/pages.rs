@@ -41,6 +41,17 @@ impl Pages {
         Ok(body)
     }
 
+    /// As [`Pages::read`], but leaves bad copies as they are.
+    pub(crate) fn read_as_is(&self, kind: PageKind, page: &PageRef) -> Result<Arc<PageBody>, KeyringError> {
+        if let Some(body) = self.cache().get(&page.id) {
+            return Ok(Arc::clone(body));
+        }
+        let good = self.open_copies(kind, page)?.good;
+        let body = Arc::new(good.ok_or(KeyringError::Corrupt { role: role(kind) })?.1);
+        self.cache().put(page.id, Arc::clone(&body));
+        Ok(body)
+    }
+
     /// As [`Pages::read`], past the cache.
     pub(crate) fn read_stored(&self, kind: PageKind, page: &PageRef) -> Result<PageBody, KeyringError> {
         let header = PageHeader { kind, id: page.id, vault: self.vault };
@@ -51,7 +62,7 @@ impl Pages {
         }
         let copies = self.open_copies(kind, page)?;
         let (raw, body) = copies.good.ok_or(KeyringError::Corrupt { role: role(kind) })?;
-        self.mend(page, &copies.bad, &raw)?;
+        self.mend(&page.id, &copies.bad, &raw)?;
         Ok(body)
     }
 
@@ -70,9 +81,9 @@ impl Pages {
     }
 
     /// Overwrites bad copies with bytes that opened.
-    pub(crate) fn mend(&self, page: &PageRef, bad: &[usize], good: &RawPage) -> Result<(), KeyringError> {
+    pub(crate) fn mend(&self, id: &PageId, bad: &[usize], good: &RawPage) -> Result<(), KeyringError> {
         for copy in bad {
-            self.store.mend(&page.id, *copy, good)?;
+            self.store.mend(id, *copy, good)?;
             self.mended.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -114,6 +125,9 @@ pub(crate) struct Copies {
 
 /// Opens a page for a reader that does not care how.
 pub(crate) type Open<'a> = dyn FnMut(PageKind, &PageRef) -> Result<PageBody, KeyringError> + 'a;
+
+/// As [`Open`], for readers that share the cached plaintext.
+pub(crate) type OpenShared<'a> = dyn FnMut(PageKind, &PageRef) -> Result<Arc<PageBody>, KeyringError> + 'a;
 
 /// What a commit adds and makes superfluous.
 #[derive(Default)]

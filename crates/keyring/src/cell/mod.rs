@@ -9,6 +9,9 @@ mod format;
 mod memory;
 mod pointer;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use oubliette_crypto::{CellShare, CryptoError, VaultId};

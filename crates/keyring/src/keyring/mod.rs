@@ -3,6 +3,9 @@
 mod people;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 

@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::sync::PoisonError;
 
-use oubliette_crypto::{PageBody, PageId, PageKind, PageRef};
+use oubliette_crypto::{PageBody, PageId, PageKind, PageRef, Tag};
+use oubliette_engine::RawPage;
+use sha2::{Digest, Sha256};
 
 use super::Keyring;
+use crate::cell::RootPointer;
 use crate::core::{Core, Root};
 use crate::error::KeyringError;
 use crate::pages::role;
@@ -78,12 +81,33 @@ impl Verifier<'_> {
         Ok(self.report)
     }
 
-    /// The root page is open in memory; its stored bytes are checked at every opening of the vault.
     fn head(&mut self, root: &Root) -> Result<(), KeyringError> {
-        self.seen.insert(root.pointer.root_page);
-        self.report.pages += 1;
+        self.root_page(&root.pointer)?;
         let read = VaultPage::read(&mut |kind, page| self.open(kind, page), &root.node.vault_page);
         self.tolerate(read, "the vault page")
+    }
+
+    /// The root page's key is the writer's alone; the pointer's hash vouches for the sealed bytes as well.
+    fn root_page(&mut self, pointer: &RootPointer) -> Result<(), KeyringError> {
+        self.seen.insert(pointer.root_page);
+        self.report.pages += 1;
+        let store = &self.core.pages.store;
+        let (mut good, mut bad) = (None, Vec::new());
+        for copy in 0..store.copies() {
+            match store.read_copy(&pointer.root_page, copy)? {
+                Some(raw) if Sha256::digest(raw.as_slice()).as_slice() == pointer.root_hash => {
+                    good = Some(raw)
+                }
+                _ => bad.push(copy),
+            }
+        }
+        match good {
+            Some(raw) => self.bad_copies(&pointer.root_page, &bad, &raw),
+            None => {
+                self.fault("root", "the top of the key tree");
+                Ok(())
+            }
+        }
     }
 
     fn open(&mut self, kind: PageKind, page: &PageRef) -> Result<PageBody, KeyringError> {
@@ -91,20 +115,20 @@ impl Verifier<'_> {
         self.report.pages += 1;
         let copies = self.core.pages.open_copies(kind, page)?;
         let (raw, body) = copies.good.ok_or(KeyringError::Corrupt { role: role(kind) })?;
-        self.report.bad_copies += copies.bad.len() as u64;
-        if self.mend {
-            self.core.pages.mend(page, &copies.bad, &raw)?;
-            self.report.mended += copies.bad.len() as u64;
-        }
+        self.bad_copies(&page.id, &copies.bad, &raw)?;
         Ok(body)
     }
 
-    fn person(
-        &mut self,
-        root: &Root,
-        tag: oubliette_crypto::Tag,
-        page: &PageRef,
-    ) -> Result<(), KeyringError> {
+    fn bad_copies(&mut self, id: &PageId, bad: &[usize], good: &RawPage) -> Result<(), KeyringError> {
+        self.report.bad_copies += bad.len() as u64;
+        if self.mend {
+            self.core.pages.mend(id, bad, good)?;
+            self.report.mended += bad.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, root: &Root, tag: Tag, page: &PageRef) -> Result<(), KeyringError> {
         self.report.persons += 1;
         let state = match State::read_by(&mut |kind, page| self.open(kind, page), page) {
             Err(KeyringError::Corrupt { role }) => {
@@ -116,7 +140,9 @@ impl Verifier<'_> {
         let covers = state.page_ids(&mut |kind, page| self.open(kind, page));
         self.tolerate(covers, "a person's cover")?;
         let handle = (self.core.handle_tag(&state.identity.handle), EntryKind::Handle);
-        match tree::find(&self.core.pages, &root.node.children, handle) {
+        let pages = &self.core.pages;
+        let mut open = |kind, page: &PageRef| pages.read_as_is(kind, page);
+        match tree::find_by(&mut open, &root.node.children, handle) {
             Ok(Some(Entry::Handle { person, .. })) if person == tag => Ok(()),
             Ok(_) => {
                 self.report.faults.push("a person's handle does not lead back to them".to_owned());

@@ -9,9 +9,12 @@ mod node;
 mod read;
 mod update;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use entry::{Entry, EntryKey, EntryKind};
 pub(crate) use node::{Child, Children, RootNode};
-pub(crate) use read::{Walker, find, walk};
+pub(crate) use read::{Walker, find, find_by, walk};
 pub(crate) use update::{Change, update};
 
 /// Most entries in a leaf; one more splits it.

@@ -4,16 +4,25 @@ use super::entry::{decode_leaf, find_in_leaf};
 use super::node::{child_of, decode_inner};
 use super::{Child, Children, Entry, EntryKey};
 use crate::error::{KeyringError, malformed};
-use crate::pages::{Pages, role};
+use crate::pages::{OpenShared, Pages, role};
 use oubliette_crypto::{PageBody, PageKind, PageRef};
 
 /// The entry under `key`.
 pub(crate) fn find(pages: &Pages, root: &Children, key: EntryKey) -> Result<Option<Entry>, KeyringError> {
+    find_by(&mut |kind, page| pages.read(kind, page), root, key)
+}
+
+/// As [`find`], with a way of one's own to open a page.
+pub(crate) fn find_by(
+    open: &mut OpenShared<'_>,
+    root: &Children,
+    key: EntryKey,
+) -> Result<Option<Entry>, KeyringError> {
     let Some(top) = root.of(&key.0, 0) else { return Ok(None) };
     let mut child = top.duplicate()?;
     for depth in 1.. {
         let kind = child.kind();
-        let page = pages.read(kind, &child.page)?;
+        let page = open(kind, &child.page)?;
         if kind == PageKind::Leaf {
             return find_in_leaf(&page, child.population, key).map_err(malformed("leaf"));
         }

@@ -1,0 +1,161 @@
+//! A small version of the adversary: it has every page and pointer ever written, and seizes the cell at the end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
+use oubliette_crypto::{CellShare, PageHeader, PageKind, PageRef, Path, RootKey, VaultId, open_page};
+use oubliette_engine::{EngineError, PageId, RawPage};
+
+use super::*;
+
+/// Keeps every page and never forgets one.
+#[derive(Default)]
+struct Tape {
+    now: MemoryPages,
+    ever: Mutex<HashMap<PageId, RawPage>>,
+}
+
+impl PageStore for Tape {
+    fn read(&self, id: &PageId) -> Result<Option<Box<RawPage>>, EngineError> {
+        self.now.read(id)
+    }
+    fn write(&self, pages: &[(PageId, &RawPage)]) -> Result<(), EngineError> {
+        self.ever.lock().unwrap().extend(pages.iter().map(|(id, page)| (*id, **page)));
+        self.now.write(pages)
+    }
+    fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
+        self.now.remove(ids)
+    }
+    fn for_each_id(&self, visit: &mut dyn FnMut(PageId)) -> Result<(), EngineError> {
+        self.now.for_each_id(visit)
+    }
+    fn read_copy(&self, id: &PageId, n: usize) -> Result<Option<Box<RawPage>>, EngineError> {
+        self.now.read_copy(id, n)
+    }
+    fn copies(&self) -> usize {
+        1
+    }
+    fn mend(&self, id: &PageId, n: usize, page: &RawPage) -> Result<(), EngineError> {
+        self.now.mend(id, n, page)
+    }
+    fn ill(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn close(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+/// A cell whose pointers are all taped.
+struct TapedCell {
+    cell: MemoryCell,
+    pointers: Mutex<Vec<RootPointer>>,
+}
+
+impl RootCell for TapedCell {
+    fn vault(&self) -> VaultId {
+        self.cell.vault()
+    }
+    fn share_index(&self) -> u8 {
+        self.cell.share_index()
+    }
+    fn shares(&self) -> u8 {
+        self.cell.shares()
+    }
+    fn read(&self) -> Result<CellState, CellError> {
+        self.cell.read()
+    }
+    fn point(&self, pointer: &RootPointer) -> Result<(), CellError> {
+        self.pointers.lock().unwrap().push(pointer.clone());
+        self.cell.point(pointer)
+    }
+    fn stage(&self, epoch: u64, share: &CellShare, pointer: &RootPointer) -> Result<(), CellError> {
+        self.cell.stage(epoch, share, pointer)
+    }
+    fn confirm(&self) -> Result<(), CellError> {
+        self.cell.confirm()
+    }
+    fn withdraw(&self) -> Result<(), CellError> {
+        self.cell.withdraw()
+    }
+    fn class(&self) -> ErasureClass {
+        self.cell.class()
+    }
+}
+
+/// Everything the tape gives to whoever holds `root`: from each root page that opens, any 44 bytes of an opened page are
+/// tried as a reference to any other page on the tape. No knowledge of layouts.
+fn closure(tape: &Tape, pointers: &[RootPointer], root: &RootKey) -> (Vec<[u8; 976]>, HashSet<u64>) {
+    const KINDS: [PageKind; 6] =
+        [PageKind::Inner, PageKind::Leaf, PageKind::Vault, PageKind::State, PageKind::Cover, PageKind::Chain];
+    let ever = tape.ever.lock().unwrap();
+    let (mut open, mut generations, mut seen) = (Vec::new(), HashSet::new(), HashSet::new());
+    for pointer in pointers {
+        let key = derive_root_page_key(root, &pointer.salt, pointer.generation);
+        let header = PageHeader { kind: PageKind::Root, id: pointer.root_page, vault: pointer.vault };
+        if let Ok(body) = open_page(&key, &header, &ever[&pointer.root_page]) {
+            generations.insert(pointer.generation);
+            open.push(*body.expose());
+        }
+    }
+    let mut next = 0;
+    while next < open.len() {
+        let body = open[next];
+        for reference in body.windows(44) {
+            let id: PageId = reference[..12].try_into().unwrap();
+            let Some(raw) = ever.get(&id).filter(|_| !seen.contains(&id)) else { continue };
+            let page = PageRef::decode(reference).unwrap();
+            for kind in KINDS {
+                if let Ok(body) =
+                    open_page(&page.key, &PageHeader { kind, id, vault: pointers[0].vault }, raw)
+                {
+                    seen.insert(id);
+                    open.push(*body.expose());
+                }
+            }
+        }
+        next += 1;
+    }
+    (open, generations)
+}
+
+#[test]
+fn the_tape_and_the_seized_cell_give_the_living_and_not_the_erased() {
+    let tape = Arc::new(Tape::default());
+    let cell =
+        Arc::new(TapedCell { cell: MemoryCell::new(VaultId::random().unwrap()), pointers: Mutex::default() });
+    let ground =
+        Ground { pages: Arc::clone(&tape) as _, cells: vec![Arc::clone(&cell) as _], ..Ground::new() };
+    let keyring = ground.create();
+    let name = |n: u32| format!("canary-person-{n:04}");
+    for n in 0..60 {
+        let (subject, _) = keyring.create_subject(&user(&name(n)), false).unwrap();
+        if n % 4 == 0 {
+            let odd = (0..80).map(|s| Path::leaf(&item(1, 2 * s + 1)).unwrap()).collect();
+            keyring.cut(&subject, odd).unwrap();
+        }
+    }
+    let erased: Vec<u32> = (0..60).filter(|n| n % 3 == 0).collect();
+    keyring.erase(&erased.iter().map(|n| user(&name(*n))).collect::<Vec<_>>()).unwrap();
+    // Insertions go on under the last secret.
+    (60..70).for_each(|n| drop(keyring.create_subject(&user(&name(n)), false).unwrap()));
+
+    let state = cell.read().unwrap();
+    assert!(state.slots.iter().all(|slot| slot.epoch == keyring.epoch()));
+    let root = derive_root_key(&[&state.slots[0].share], &cell.vault()).unwrap();
+    let pointers = cell.pointers.lock().unwrap().clone();
+    let (pages, generations) = closure(&tape, &pointers, &root);
+    let of_this_epoch = pointers.iter().filter(|pointer| pointer.epoch == keyring.epoch());
+    let expected: HashSet<u64> = of_this_epoch.map(|pointer| pointer.generation).collect();
+    assert_eq!(generations, expected, "old roots of this epoch open, those of any other do not");
+    assert_eq!(expected.len(), 11);
+    let reached = |n: u32| {
+        let canary = name(n).into_bytes();
+        pages.iter().any(|page| page.windows(canary.len()).any(|bytes| bytes == canary))
+    };
+    for n in 0..70 {
+        assert_eq!(reached(n), n >= 60 || n % 3 != 0, "person {n}");
+    }
+    assert!(tape.ever.lock().unwrap().len() > pages.len(), "the tape holds pages that stay noise");
+}
