@@ -11,7 +11,7 @@ use crate::EngineError;
 ///
 /// Call it in a process of its own: sled panics on some damage, and recovery may take long.
 pub fn check_sled_data(data: &Path) -> Result<u64, EngineError> {
-    let live = open_data(data, 0, SledOptions::default().cache_bytes, false)?;
+    let live = open_data(data, 0, SledOptions::default().cache_bytes)?;
     let recovering = data.parent().is_some_and(|folder| folder.join("recovering").exists());
     let rows = if recovering { live.count()? } else { 0 };
     live.finish()?;

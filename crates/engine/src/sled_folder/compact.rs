@@ -36,7 +36,7 @@ impl SledFolder {
         let number = old.number.wrapping_add(1);
         let data = self.layout.data(number);
         remove_folder(&data)?;
-        let fresh = open_data(&data, number, self.options.cache_bytes, self.filtered)?;
+        let fresh = open_data(&data, number, self.options.cache_bytes)?;
         let mut rows = old.db.iter().peekable();
         let mut copied = 0_u64;
         while rows.peek().is_some() {

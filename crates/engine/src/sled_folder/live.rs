@@ -5,7 +5,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::start::check_no_blobs;
-use super::syncer::Syncer;
 use crate::EngineError;
 use crate::durable::{entries, sync_tree};
 
@@ -15,16 +14,13 @@ pub(super) struct Live {
     pub(super) data: PathBuf,
     pub(super) number: u32,
     log: File,
-    /// Filtered mode only.
-    syncer: Option<Syncer>,
 }
 
 impl Live {
-    pub(super) fn new(db: sled::Db, data: &Path, number: u32, filtered: bool) -> Result<Self, EngineError> {
+    pub(super) fn new(db: sled::Db, data: &Path, number: u32) -> Result<Self, EngineError> {
         let path = data.join("db");
         let log = File::open(&path).map_err(EngineError::io("open", &path))?;
-        let syncer = if filtered { Some(Syncer::new(&log, &path)?) } else { None };
-        Ok(Self { db, data: data.to_owned(), number, log, syncer })
+        Ok(Self { db, data: data.to_owned(), number, log })
     }
 
     pub(super) fn flush(&self) -> Result<(), EngineError> {
@@ -33,17 +29,6 @@ impl Live {
 
     pub(super) fn sync(&self) -> Result<(), EngineError> {
         self.log.sync_data().map_err(EngineError::io("sync", self.data.join("db")))
-    }
-
-    /// Syncs and does `work` at the same time where sled's own syncs are real, else one after the other.
-    pub(super) fn sync_beside(
-        &self,
-        work: impl FnOnce() -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
-        match &self.syncer {
-            Some(syncer) => syncer.sync_beside(work),
-            None => self.sync().and_then(|()| work()),
-        }
     }
 
     pub(super) fn count(&self) -> Result<u64, EngineError> {
@@ -60,7 +45,7 @@ impl Live {
 
     /// Lets sled go and makes durable what it wrote while going.
     pub(super) fn finish(self) -> Result<(), EngineError> {
-        let Self { db, data, log, .. } = self;
+        let Self { db, data, log, number: _ } = self;
         db.flush().map_err(sled_error(&data))?;
         log.sync_all().map_err(EngineError::io("sync", &data))?;
         drop(db);

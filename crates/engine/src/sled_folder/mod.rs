@@ -10,7 +10,6 @@ mod layout;
 mod live;
 mod options;
 mod start;
-mod syncer;
 
 use std::fs::File;
 use std::ops::Bound;
@@ -64,7 +63,7 @@ impl SledFolder {
             SledMode::Filtered => true,
             SledMode::Exclusive => false,
         };
-        let (live, found) = catching(path, || start::start(&layout, &options, filtered))?;
+        let (live, found) = catching(path, || start::start(&layout, &options))?;
         tracing::info!(filtered, ?found, "sled folder opened");
         Ok(Self {
             layout,
@@ -187,7 +186,8 @@ impl SledFolder {
         })
     }
 
-    /// Reads run beside the commit's syncs; sled has synced each of its writes when `flush` returns.
+    /// Reads run beside the commit's syncs. sled has synced each of its writes in full when `flush` returns, the same call on
+    /// the same file that we would add.
     fn commit_filtered(
         &self,
         batch: sled::Batch,
@@ -202,7 +202,7 @@ impl SledFolder {
         let live = self.reading();
         let live = open(&live)?;
         live.flush()?;
-        live.sync_beside(then)
+        then()
     }
 
     /// sled's own syncs are none here: nothing may touch it between what reads wrote, the batch, and our sync.

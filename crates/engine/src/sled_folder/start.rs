@@ -24,14 +24,10 @@ pub(crate) enum Found {
 }
 
 /// Checks the folder and opens sled in it. The caller holds the lock.
-pub(super) fn start(
-    layout: &Layout,
-    options: &SledOptions,
-    filtered: bool,
-) -> Result<(Live, Found), EngineError> {
-    let Some(marker) = layout.read_marker()? else { return create(layout, options, filtered) };
+pub(super) fn start(layout: &Layout, options: &SledOptions) -> Result<(Live, Found), EngineError> {
+    let Some(marker) = layout.read_marker()? else { return create(layout, options) };
     if marker.stage == Stage::Creating {
-        return finish_creation(layout, marker.data, options, filtered);
+        return finish_creation(layout, marker.data, options);
     }
     let data = layout.data(marker.data);
     check_files(&data)?;
@@ -46,17 +42,12 @@ pub(super) fn start(
         verify(&data)?;
         sync_path(&data.join("db"))?;
     }
-    let live = open_data(&data, marker.data, options.cache_bytes, filtered)?;
+    let live = open_data(&data, marker.data, options.cache_bytes)?;
     Ok((live, if clean { Found::Clean } else { Found::Unclean }))
 }
 
 /// Opens sled in a data folder and makes durable what that wrote.
-pub(super) fn open_data(
-    data: &Path,
-    number: u32,
-    cache_bytes: u64,
-    filtered: bool,
-) -> Result<Live, EngineError> {
+pub(super) fn open_data(data: &Path, number: u32, cache_bytes: u64) -> Result<Live, EngineError> {
     let config = sled::Config::new()
         .path(data)
         .cache_capacity(cache_bytes)
@@ -79,10 +70,10 @@ pub(super) fn open_data(
     };
     // sled never syncs its settings, its snapshots, or a folder.
     sync_tree(data)?;
-    Live::new(db, data, number, filtered)
+    Live::new(db, data, number)
 }
 
-fn create(layout: &Layout, options: &SledOptions, filtered: bool) -> Result<(Live, Found), EngineError> {
+fn create(layout: &Layout, options: &SledOptions) -> Result<(Live, Found), EngineError> {
     if layout.has_data()? {
         return Err(EngineError::Format {
             path: layout.folder.clone(),
@@ -95,7 +86,7 @@ fn create(layout: &Layout, options: &SledOptions, filtered: bool) -> Result<(Liv
         return Err(EngineError::RowsLost { detail: format!("{} is empty", layout.folder.display()) });
     }
     layout.write_marker(Marker { stage: Stage::Creating, data: FIRST })?;
-    finish_creation(layout, FIRST, options, filtered)
+    finish_creation(layout, FIRST, options)
 }
 
 /// Nothing was acknowledged while the marker said `creating`, so what is there may go.
@@ -103,11 +94,10 @@ fn finish_creation(
     layout: &Layout,
     number: u32,
     options: &SledOptions,
-    filtered: bool,
 ) -> Result<(Live, Found), EngineError> {
     let data = layout.data(number);
     remove_folder(&data)?;
-    let live = open_data(&data, number, options.cache_bytes, filtered)?;
+    let live = open_data(&data, number, options.cache_bytes)?;
     layout.write_marker(Marker { stage: Stage::Ready, data: number })?;
     Ok((live, Found::New))
 }
