@@ -110,6 +110,12 @@ impl Pages {
         }
     }
 
+    /// Names of the pages whose plaintext is in memory.
+    #[cfg(test)]
+    pub(crate) fn cached(&self) -> Vec<PageId> {
+        self.cache().iter().map(|(id, _)| *id).collect()
+    }
+
     fn cache(&self) -> MutexGuard<'_, LruCache<PageId, Arc<PageBody>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -63,6 +63,12 @@ impl State {
         Ok(state)
     }
 
+    /// The state page alone, when what hangs below it is lost.
+    pub(crate) fn read_identity(open: &mut Open<'_>, page: &PageRef) -> Result<Identity, KeyringError> {
+        let body = open(PageKind::State, page)?;
+        Ok(Self::decode(&body).map_err(malformed("state"))?.identity)
+    }
+
     /// Writes the state under fresh keys: the state page always, pages of cover and restrictions where they changed.
     pub(crate) fn write(&mut self, pages: &Pages, staged: &mut Staged) -> Result<PageRef, KeyringError> {
         if self.restrictions != self.stored {

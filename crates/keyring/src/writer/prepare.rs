@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oubliette_crypto::{Handle, PageId, PageRef, Path, Tag};
+use oubliette_crypto::{Handle, PageBody, PageId, PageKind, PageRef, Path, Tag};
 
 use super::commit::{Publish, Work};
 use super::{Blocking, Op, Outcome};
@@ -10,8 +10,11 @@ use crate::core::{Core, Found, Root};
 use crate::error::KeyringError;
 use crate::person::{RestrictionChange, State, load_cover};
 use crate::records::{Fence, PlacedFence};
-use crate::tree::{self, Change, Entry, EntryKind};
+use crate::tree::{self, Change, Entry, EntryKind, Walker, walk};
 use crate::user::UserId;
+
+/// Stands in the fence of a person whose state page was lost: handle 0 belongs to nobody.
+const UNKNOWN_HANDLE: Handle = Handle([0; 16]);
 
 /// When and as which generation a commit happens.
 pub(super) struct Moment {
@@ -145,35 +148,51 @@ impl Plan<'_> {
         page: &PageRef,
         leases_drained: u32,
     ) -> Result<PlacedFence, KeyringError> {
-        let state = State::read(&self.core.pages, page)?;
-        let handle = state.identity.handle;
-        let handle_tag = self.core.handle_tag(&handle);
-        tree::find(&self.core.pages, &self.root.node.children, (handle_tag, EntryKind::Handle))?;
+        let (handle, ids) = self.remains(page)?;
+        let handle_tag = match handle {
+            Some(handle) => Some(self.core.handle_tag(&handle)),
+            None => handle_entry_of(self.core, self.root, tag)?,
+        };
+        if let Some(handle_tag) = handle_tag {
+            let key = (handle_tag, EntryKind::Handle);
+            tree::find(&self.core.pages, &self.root.node.children, key)?;
+            self.work.changes.push(Change::remove(key));
+        }
         let fence = Fence {
-            handle,
+            handle: handle.unwrap_or(UNKNOWN_HANDLE),
             erased_at: self.moment.now,
             expires: self.moment.now.saturating_add(seconds(self.core.options.fence)),
             generation_after: self.moment.generation,
             leases_drained,
         };
         self.work.staged.dead.push(page.id);
-        match state.page_ids(&mut |kind, page| self.core.pages.read_stored(kind, page)) {
-            Ok(ids) => self.work.staged.dead.extend(ids),
-            // A damaged cover must not keep its person alive; its pages are left for fsck.
-            Err(KeyringError::Corrupt { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        self.work.staged.dead.extend(ids);
         self.work.changes.push(Change::remove((tag, EntryKind::Person)));
-        self.work.changes.push(Change::remove((handle_tag, EntryKind::Handle)));
         let placed = PlacedFence { tag, fence };
         self.work.changes.push(Change::set(Entry::Fence(placed)));
-        self.work.sweep.push(handle);
+        self.work.sweep.extend(handle);
         self.work.erased.push(tag);
         self.work.publish.push(Publish::Erase { tag, fence });
         self.work.persons -= 1;
         self.work.removed += 2;
         self.work.deletion = true;
         Ok(placed)
+    }
+
+    /// A person's handle and the pages behind their state. Damage must not keep anybody from being forgotten: the key of a lost
+    /// page still stands in the tree, and somebody may hold an older copy of the page. What cannot be found is left for fsck.
+    fn remains(&self, page: &PageRef) -> Result<(Option<Handle>, Vec<PageId>), KeyringError> {
+        let open = &mut |kind, page: &PageRef| self.core.pages.read_stored(kind, page);
+        let state = match State::read_by(open, page) {
+            Ok(state) => state,
+            Err(KeyringError::Corrupt { .. }) => {
+                let identity = State::read_identity(open, page);
+                return Ok((tolerate(identity)?.map(|identity| identity.handle), Vec::new()));
+            }
+            Err(error) => return Err(error),
+        };
+        let ids = tolerate(state.page_ids(open))?.unwrap_or_default();
+        Ok((Some(state.identity.handle), ids))
     }
 
     fn change(
@@ -221,6 +240,44 @@ impl Plan<'_> {
             }
         }
         Ok(Outcome::Count(self.work.removed.into()))
+    }
+}
+
+/// `None` for what is damaged.
+fn tolerate<T>(read: Result<T, KeyringError>) -> Result<Option<T>, KeyringError> {
+    match read {
+        Err(KeyringError::Corrupt { .. }) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// The tag of the handle entry that leads to a person whose state page is lost: found by walking the whole tree.
+fn handle_entry_of(core: &Core, root: &Root, person: Tag) -> Result<Option<Tag>, KeyringError> {
+    let mut search = HandleOf { core, person, found: None };
+    root.node.children.0.iter().flatten().try_for_each(|child| walk(child, &mut search))?;
+    Ok(search.found)
+}
+
+struct HandleOf<'a> {
+    core: &'a Core,
+    person: Tag,
+    found: Option<Tag>,
+}
+
+impl Walker for HandleOf<'_> {
+    fn open(&mut self, kind: PageKind, page: &PageRef) -> Result<PageBody, KeyringError> {
+        self.core.pages.read_stored(kind, page)
+    }
+    fn entry(&mut self, entry: Entry) -> Result<(), KeyringError> {
+        if let Entry::Handle { tag, person } = entry
+            && person == self.person
+        {
+            self.found = Some(tag);
+        }
+        Ok(())
+    }
+    fn lost(&mut self, role: &'static str) {
+        tracing::warn!(role, "a damaged page may hide an erased person's handle entry; run fsck");
     }
 }
 

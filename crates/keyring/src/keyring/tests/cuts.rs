@@ -119,6 +119,29 @@ fn a_busy_tree_spans_pages_and_dies_without_a_trace() {
     assert!(ground.stored() <= small, "all pages of the cover went with the person");
 }
 
+/// The plaintext of a page that died would give back what was forgotten, as long as it lay in memory.
+#[test]
+fn no_dead_page_stays_in_the_cache() {
+    let ground = Ground::new();
+    let keyring = ground.create();
+    keyring.bulk_create((0..100).map(|n| user(&format!("{n}")))).unwrap();
+    let subject = keyring.subject(&user("7")).unwrap();
+    for n in 0..60 {
+        let paths = (0..8).map(|k| Path::leaf(&item(1, 16 * n + 2 * k + 1)).unwrap()).collect();
+        keyring.cut(&subject, paths).unwrap();
+        for seq in (1..900).step_by(7) {
+            key_of(&subject, &item(1, seq));
+        }
+        keyring.erase(&[user(&format!("{}", n + 20))]).unwrap();
+        // Removes from the store what the commits before it superseded; its own superseded pages are never cached.
+        keyring.rotate().unwrap();
+        let cached = keyring.core.pages.cached();
+        let mut stored = Vec::new();
+        ground.pages.for_each_id(&mut |id| stored.push(id)).unwrap();
+        assert!(cached.len() > 10 && cached.iter().all(|id| stored.contains(id)));
+    }
+}
+
 #[test]
 fn cutting_nothing_new_commits_nothing() {
     let ground = Ground::new();

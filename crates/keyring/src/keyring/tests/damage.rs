@@ -120,10 +120,27 @@ fn a_page_lost_in_every_copy_is_named_and_the_rest_stays_readable() {
         assert_eq!(report.faults, ["a state page (a person's state) opens from no copy"]);
         assert_eq!(pair.ids().len(), stored, "nothing is taken for an orphan while pages are lost");
         // Whatever needs the page fails by itself; everybody else's commits go on.
-        assert!(matches!(keyring.erase(&[user("7")]), Err(KeyringError::Corrupt { .. })));
         assert!(keyring.create_subject(&user("new"), false).is_ok());
         assert!(matches!(keyring.erase(&[user("8")]).unwrap()[0], ErasureOutcome::Erased(_)));
     }
+}
+
+/// The key of a lost page still stands in the tree, and a copy of the page may exist somewhere.
+#[test]
+fn a_person_whose_pages_are_lost_can_be_erased() {
+    let (pair, ground) = paired();
+    let keyring = ground.create();
+    keyring.bulk_create((0..50).map(|n| user(&format!("{n}")))).unwrap();
+    let id = state_page(&keyring, "7");
+    [0, 1].into_iter().for_each(|copy| pair.damage(copy, &id, true));
+    let outcomes = keyring.erase(&[user("7")]).unwrap();
+    let ErasureOutcome::Erased(record) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!(record.handle, oubliette_crypto::Handle([0; 16]));
+    assert!(matches!(keyring.subject(&user("7")), Err(KeyringError::Erased { .. })));
+    assert_eq!(keyring.sweep_queue(), []);
+    let report = keyring.verify(false).unwrap();
+    assert_eq!((report.persons, report.fences, report.faults.len()), (49, 1, 0));
+    assert_eq!(keyring.core.root().node.children.population(), 2 * 49 + 1, "the handle entry went, too");
 }
 
 #[test]

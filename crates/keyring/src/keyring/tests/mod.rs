@@ -4,6 +4,7 @@ mod concurrency;
 mod crash;
 mod cuts;
 mod damage;
+mod on_disk;
 mod people;
 mod seizure;
 
