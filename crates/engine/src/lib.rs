@@ -42,6 +42,7 @@ pub use pages_memory::MemoryPages;
 pub use pages_sled::SledPages;
 pub use rows::SledEngine;
 pub use sled_folder::{
-    SledMode, SledOptions, SledVerifier, check_sled_data, deny_sync_file_range, sync_file_range_denied,
+    Baseline, SledMode, SledOptions, SledVerifier, check_sled_data, deny_sync_file_range,
+    sync_file_range_denied,
 };
 pub use slots::SlotFile;

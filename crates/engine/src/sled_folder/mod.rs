@@ -3,6 +3,7 @@
 //! [`SledFolder`] is what the row engine and the sled page store share: one tree, small rows, commits of one batch that are
 //! durable when they return. It knows nothing of anchors or pages. Nothing outside this module calls sled.
 
+mod baseline;
 mod check;
 mod compact;
 mod filter;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use baseline::Baseline;
 pub use check::check_sled_data;
 pub use filter::{deny_sync_file_range, sync_file_range_denied};
 pub use options::{SledMode, SledOptions, SledVerifier};
