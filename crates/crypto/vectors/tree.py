@@ -138,7 +138,7 @@ def cover_vector(name, root, cuts):
     node = build(root, minimal(cuts))
     pages = []
     bits = partition(node, "", pages)
-    if bits > 4096:
+    if bits > 4992:
         pages.append(["", bits])
     return {
         "name": name,

@@ -11,7 +11,7 @@ pub(super) const PAGE_REF_BITS: usize = 2 + 96 + 256 + 16;
 /// Most bits in one fragment.
 pub(super) const FRAGMENT_BITS: usize = 7744;
 /// Most bits in a root fragment that stands in the state page.
-pub(super) const INLINE_BITS: usize = 4096;
+pub(super) const INLINE_BITS: usize = 4992;
 /// When an inner node must be divided, its smaller child goes into a page too if it is larger than this.
 const SMALL_BITS: usize = 1936;
 
