@@ -126,15 +126,17 @@ impl Rows {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        let vetted = self.vet(0..=u8::MAX >> 2);
+        let whole = self.folder.poison().check().and_then(|()| self.vet(0..=u8::MAX >> 2));
         let state = self.state();
-        // Whatever went wrong before, the files are let go of.
-        let closed = match &vetted {
+        // The anchor goes first, since the folder may be another's once it is closed. Only both signs together count.
+        let signed = whole.and_then(|()| self.anchor.write(&Slot::seal(&self.key, &state, true)?));
+        match signed {
             Ok(()) => self.folder.close(),
-            Err(_) => self.folder.abandon(),
-        };
-        vetted.and(closed)?;
-        self.anchor.write(&Slot::seal(&self.key, &state, true)?)
+            Err(error) => {
+                self.folder.abandon();
+                Err(error)
+            }
+        }
     }
 
     fn compact(&self, state: &AnchorState) -> Result<(), EngineError> {

@@ -50,8 +50,8 @@ pub(crate) struct SledFolder {
     live: RwLock<Option<Live>>,
     /// Exclusive mode: reads since the last sync, which may have made sled write.
     reads: AtomicBool,
-    /// Dropped last: the folder is ours until sled let go of it.
-    _lock: File,
+    /// The folder is ours until sled let go of it.
+    lock: File,
 }
 
 impl SledFolder {
@@ -76,7 +76,7 @@ impl SledFolder {
             writer: Mutex::new(()),
             live: RwLock::new(Some(live)),
             reads: AtomicBool::new(true),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -173,19 +173,21 @@ impl SledFolder {
         let _writer = self.writer();
         let failed = self.poison.check();
         let Some(live) = self.let_go() else { return Ok(()) };
-        failed?;
-        catching(&self.layout.folder, || live.finish())?;
-        self.layout.set_clean()
+        if let Err(failed) = failed {
+            self.free(live);
+            return Err(failed);
+        }
+        let finished = catching(&self.layout.folder, || live.finish()).and_then(|()| self.layout.set_clean());
+        self.unlock();
+        finished
     }
 
     /// Lets go of the files without the sign of a clean stop. Idempotent.
-    pub(crate) fn abandon(&self) -> Result<(), EngineError> {
+    pub(crate) fn abandon(&self) {
         let _writer = self.writer();
-        let live = self.let_go();
-        catching(&self.layout.folder, || {
-            drop(live);
-            Ok(())
-        })
+        if let Some(live) = self.let_go() {
+            self.free(live);
+        }
     }
 
     /// Reads run beside the commit's syncs. sled has synced each of its writes in full when `flush` returns, the same call on
@@ -243,6 +245,23 @@ impl SledFolder {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         self.reads.store(true, Ordering::Relaxed);
         live
+    }
+
+    /// sled flushes while it goes, which may fail again; nothing depends on it.
+    fn free(&self, live: Live) {
+        let freed = catching(&self.layout.folder, || {
+            drop(live);
+            Ok(())
+        });
+        if let Err(error) = freed {
+            tracing::warn!(%error, "sled did not end well");
+        }
+        self.unlock();
+    }
+
+    /// If this fails the lock goes when the file is closed.
+    fn unlock(&self) {
+        let _ = self.lock.unlock();
     }
 
     fn let_go(&self) -> Option<Live> {

@@ -198,3 +198,44 @@ fn closed_is_closed() {
         assert!(matches!(engine.sizes(), Err(EngineError::Poisoned { .. })));
     });
 }
+
+#[test]
+fn close_frees_the_folder_while_the_engine_still_stands() {
+    let place = Place::new(SledMode::Exclusive);
+    let first = place.open();
+    put(&first, b"a", b"1");
+    first.close().unwrap();
+    let second = place.open();
+    assert_eq!(second.get(b"a").unwrap(), Some(b"1".to_vec()));
+    assert!(matches!(place.try_open(), Err(EngineError::InUse { .. })));
+}
+
+#[test]
+fn a_bloated_folder_is_compacted_at_open() {
+    let place = Place::new(SledMode::Exclusive);
+    let engine = place.open();
+    for round in 0..8_u8 {
+        let mut batch = Batch::new();
+        (0..200_u8).for_each(|key| {
+            batch.put([key], vec![round; 4000]);
+        });
+        (0..40_u8).for_each(|key| {
+            batch.delete([key]);
+        });
+        engine.commit(batch).unwrap();
+    }
+    let mut batch = Batch::new();
+    (40..190_u8).for_each(|key| {
+        batch.delete([key]);
+    });
+    engine.commit(batch).unwrap();
+    let before = engine.sizes().unwrap();
+    drop(engine);
+    let options = SledOptions { compact_over: 1 << 20, ..place.options() };
+    let engine = SledEngine::open(&place.rows(), &place.anchor(), &place.key, options).unwrap();
+    let after = engine.sizes().unwrap();
+    assert!(after.disk_bytes * 2 < before.disk_bytes, "{before:?} {after:?}");
+    assert_eq!((after.rows, after.live_bytes), (10, 10 * 4001));
+    assert!(engine.verify().unwrap().faults.is_empty());
+    put(&engine, b"a", b"1");
+}

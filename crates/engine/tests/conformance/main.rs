@@ -7,6 +7,7 @@ mod anchor;
 mod common;
 mod contract;
 mod failures;
+mod kill;
 mod model;
 
 use std::path::{Path, PathBuf};
