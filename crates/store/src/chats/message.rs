@@ -1,0 +1,120 @@
+//! Messages as callers see them, and as they are sealed.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{VaultError, check};
+
+/// Most bytes in a message.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+const MAX_TEXT_FIELD: usize = 256;
+pub(super) const POLICY: &str = "author";
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Text.
+    Text(String),
+    /// Anything else.
+    Bytes {
+        /// Its media type, at most 256 bytes.
+        content_type: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// At most 64 KiB.
+    pub body: Body,
+    /// When the sender says it was sent, in microseconds since 1970; kept, not used.
+    pub sent_at: Option<u64>,
+    /// The sender's own name for it, at most 256 bytes; kept, not used.
+    pub client_id: Option<String>,
+}
+
+/// A message that is stored.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// The same in both views.
+    pub id: String,
+    /// Counts the author's messages in this conversation.
+    pub seq: u64,
+    /// When stored, in microseconds since 1970.
+    pub created: u64,
+}
+
+/// A message as a reader sees it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The same in both views.
+    pub id: String,
+    /// Counts the author's messages in this conversation.
+    pub seq: u64,
+    /// The author's user id.
+    pub author: String,
+    /// What it says.
+    pub body: Body,
+    /// When stored, in microseconds since 1970.
+    pub created: u64,
+    /// See [`NewMessage::sent_at`].
+    pub sent_at: Option<u64>,
+    /// See [`NewMessage::client_id`].
+    pub client_id: Option<String>,
+    /// Whose erasure takes it along: `"author"`.
+    pub policy: &'static str,
+}
+
+/// The facts of a message (docs/formats.md, section 8).
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    #[serde(rename = "o")]
+    pub(super) order: u64,
+    /// Absent: text.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub(super) sent_at: Option<u64>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(super) client_id: Option<String>,
+}
+
+impl NewMessage {
+    pub(super) fn check(&self) -> Result<(), VaultError> {
+        if self.content().len() > MAX_BODY {
+            return Err(VaultError::TooLarge { what: "the message", limit: MAX_BODY as u64 });
+        }
+        if let Body::Bytes { content_type, .. } = &self.body {
+            check::length("content type", content_type, 1, MAX_TEXT_FIELD)?;
+        }
+        check::short("client id", self.client_id.as_deref(), MAX_TEXT_FIELD)
+    }
+
+    pub(super) fn content(&self) -> &[u8] {
+        match &self.body {
+            Body::Text(text) => text.as_bytes(),
+            Body::Bytes { bytes, .. } => bytes,
+        }
+    }
+
+    pub(super) fn facts(&self, order: u64) -> Facts {
+        let content_type = match &self.body {
+            Body::Text(_) => None,
+            Body::Bytes { content_type, .. } => Some(content_type.clone()),
+        };
+        Facts { order, content_type, sent_at: self.sent_at, client_id: self.client_id.clone() }
+    }
+}
+
+impl Facts {
+    /// `None` if a text is no UTF-8.
+    pub(super) fn body(&mut self, mut content: Zeroizing<Vec<u8>>) -> Option<Body> {
+        let bytes = std::mem::take(&mut *content);
+        match self.content_type.take() {
+            None => Some(Body::Text(String::from_utf8(bytes).ok()?)),
+            Some(content_type) => Some(Body::Bytes { content_type, bytes }),
+        }
+    }
+}

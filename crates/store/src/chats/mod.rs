@@ -1,0 +1,32 @@
+//! One-to-one conversations.
+//!
+//! Each side of a conversation is a compartment of its author's class chat; its meta names the peer's handle, an item is a message in the
+//! author's own tree. Nothing else connects the two: a reader merges both sides by the order sealed in each message, and when one
+//! side's keys are gone the other stands alone. `docs/store.md` tells the protocol.
+
+mod append;
+mod blocks;
+mod conversation;
+mod forget;
+mod id;
+mod list;
+mod message;
+mod messages;
+mod peer;
+mod side;
+
+pub(crate) use conversation::Conversations;
+pub use list::ChatInfo;
+pub use message::{Body, Message, NewMessage, Posted};
+pub use messages::Window;
+
+use crate::person::Person;
+
+/// One person's conversations and block list.
+///
+/// A peer is named by user id. A conversation whose peer was erased is found by the old user id while the fence stands, and always by
+/// [`ChatInfo::id`] in place of the user id.
+#[derive(Clone)]
+pub struct Chats {
+    pub(crate) person: Person,
+}

@@ -1,0 +1,198 @@
+//! Consents. What was given permits and is an item; what was withdrawn restricts and stands in the person's state, so that no restored
+//! backup lifts it.
+
+use oubliette_crypto::{Branch, Class, compartments_through};
+use oubliette_engine::Batch;
+use oubliette_keyring::RestrictionChange;
+use serde::{Deserialize, Serialize};
+
+use crate::credentials::STEAM_CREDENTIALS;
+use crate::person::Person;
+use crate::profile::CONSENTS;
+use crate::rows::{Bounds, Run};
+use crate::{VaultError, check};
+
+const MAX_PURPOSE: usize = 128;
+const MAX_VERSION: usize = 256;
+const MAX_EVIDENCE: usize = 4096;
+const GIVEN: &str = "given";
+const WITHDRAWN: &str = "withdrawn";
+
+/// One person's consents.
+#[derive(Clone)]
+pub struct Consents {
+    pub(crate) person: Person,
+}
+
+/// How a consent was given.
+#[derive(Debug, Clone, Default)]
+pub struct ConsentGiven {
+    /// Version of the policy that was agreed to, at most 256 bytes.
+    pub policy_version: Option<String>,
+    /// When, in microseconds since 1970; now if not said.
+    pub time: Option<u64>,
+    /// Whatever shows it, at most 4 KiB.
+    pub evidence: Option<String>,
+}
+
+/// Something that happened to a consent.
+#[derive(Debug, Clone)]
+pub struct ConsentEvent {
+    /// What for.
+    pub purpose: String,
+    /// `"given"` or `"withdrawn"`.
+    pub state: &'static str,
+    /// When, in microseconds since 1970.
+    pub time: u64,
+    /// See [`ConsentGiven::policy_version`].
+    pub policy_version: Option<String>,
+    /// See [`ConsentGiven::evidence`].
+    pub evidence: Option<String>,
+}
+
+/// The content of an item (docs/formats.md, section 8).
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    purpose: String,
+    given: bool,
+    time: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evidence: Option<String>,
+}
+
+impl Consents {
+    /// Records that consent was given. Lifts an earlier withdrawal, once the record is durable.
+    ///
+    /// # Errors
+    /// [`VaultError::Invalid`].
+    pub fn give(&self, purpose: &str, consent: &ConsentGiven) -> Result<ConsentEvent, VaultError> {
+        check_purpose(purpose)?;
+        check::short("policy version", consent.policy_version.as_deref(), MAX_VERSION)?;
+        check::short("evidence", consent.evidence.as_deref(), MAX_EVIDENCE)?;
+        let event = Stored {
+            purpose: purpose.to_owned(),
+            given: true,
+            time: consent.time.unwrap_or_else(|| self.person.vault.now()),
+            policy_version: consent.policy_version.clone(),
+            evidence: consent.evidence.clone(),
+        };
+        let _lock = self.lock();
+        self.record(&event)?;
+        if self.person.keys.restrictions().withdrawn.contains(purpose) {
+            self.person.restrict(RestrictionChange::GiveConsent(purpose.to_owned()))?;
+        }
+        Ok(event.into())
+    }
+
+    /// Withdraws a consent: use stops in the same commit of the key plane that forgets what it covered. Withdrawing
+    /// `steam_credentials` forgets all platform credentials. Withdrawing again does nothing.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if this consent was never given; [`VaultError::Busy`].
+    pub fn withdraw(&self, purpose: &str) -> Result<(), VaultError> {
+        check_purpose(purpose)?;
+        let _lock = self.lock();
+        let last = self.person.last_consent(purpose)?.ok_or(VaultError::NotFound { what: "consent" })?;
+        let withdrawn = self.person.keys.restrictions().withdrawn.contains(purpose);
+        if withdrawn && !last.given {
+            return Ok(());
+        }
+        let covered = if purpose == STEAM_CREDENTIALS { Some(Class::Credentials) } else { None };
+        self.cut_with(purpose, covered)?;
+        let time = self.person.vault.now();
+        let event =
+            Stored { purpose: purpose.to_owned(), given: false, time, policy_version: None, evidence: None };
+        self.record(&event)?;
+        if let Some(class) = covered {
+            for branch in [Branch::Items, Branch::Meta] {
+                let bounds = Bounds::branch(&self.person.handle(), class, branch);
+                self.person.vault.leave_to_sweeper(self.person.remove_rows(&bounds));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that happened, newest first.
+    ///
+    /// # Errors
+    /// [`VaultError::SubjectErased`] and its like.
+    pub fn history(&self) -> Result<Vec<ConsentEvent>, VaultError> {
+        let mut events = Vec::new();
+        self.person.each_consent(&mut |event| events.push(event.into()))?;
+        events.reverse();
+        Ok(events)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.person.vault.slots.lock((self.person.handle(), Run::items(Class::Profile, CONSENTS)))
+    }
+
+    fn record(&self, event: &Stored) -> Result<(), VaultError> {
+        let run = Run::items(Class::Profile, CONSENTS);
+        let content =
+            serde_json::to_vec(event).map_err(|_| VaultError::invalid("consent", "cannot be stored"))?;
+        let place = run.at(self.person.highest(run)? + 1);
+        self.person.commit(self.person.seal(place, self.person.vault.now(), &[], &content)?, Batch::new())
+    }
+
+    /// New compartments of the class cannot come to be meanwhile: whoever makes one asks for the consent under the person's lock.
+    fn cut_with(&self, purpose: &str, covered: Option<Class>) -> Result<(), VaultError> {
+        let change = RestrictionChange::WithdrawConsent(purpose.to_owned());
+        let Some(class) = covered else { return self.person.restrict(change) };
+        let cut = {
+            let _lock = self.person.vault.people.lock((self.person.handle(), class));
+            let promised = self.person.vault.reserved.highest_compartment(self.person.handle(), class);
+            match self.person.highest_compartment(class)?.max(promised) {
+                0 => self.person.restrict(change),
+                highest => self.person.restrict_and_cut(change, compartments_through(class, highest)?),
+            }
+        };
+        self.person.unlearn(class);
+        cut
+    }
+}
+
+impl Person {
+    /// # Errors
+    /// [`VaultError::ConsentRequired`] unless this consent was given and not withdrawn.
+    pub(crate) fn require_consent(&self, purpose: &'static str) -> Result<(), VaultError> {
+        let withdrawn = self.keys.restrictions().withdrawn.contains(purpose);
+        match self.last_consent(purpose)? {
+            Some(event) if event.given && !withdrawn => Ok(()),
+            _ => Err(VaultError::ConsentRequired { purpose }),
+        }
+    }
+
+    fn last_consent(&self, purpose: &str) -> Result<Option<Stored>, VaultError> {
+        let mut last = None;
+        self.each_consent(&mut |event| {
+            if event.purpose == purpose {
+                last = Some(event);
+            }
+        })?;
+        Ok(last)
+    }
+
+    fn each_consent(&self, visit: &mut dyn FnMut(Stored)) -> Result<(), VaultError> {
+        let bounds = Bounds::run(&self.handle(), Run::items(Class::Profile, CONSENTS));
+        self.each_row(bounds, &mut |place, row| {
+            let opened = self.open(place, &row)?;
+            let damaged = opened.corrupt();
+            visit(serde_json::from_slice(&opened.content()?).map_err(|_| damaged)?);
+            Ok(true)
+        })
+    }
+}
+
+impl From<Stored> for ConsentEvent {
+    fn from(event: Stored) -> Self {
+        let Stored { purpose, given, time, policy_version, evidence } = event;
+        Self { purpose, state: if given { GIVEN } else { WITHDRAWN }, time, policy_version, evidence }
+    }
+}
+
+fn check_purpose(purpose: &str) -> Result<(), VaultError> {
+    check::length("purpose", purpose, 1, MAX_PURPOSE)
+}

@@ -1,0 +1,129 @@
+//! Reading and authenticating everything that is stored.
+
+use oubliette_engine::Row;
+
+use crate::person::{BATCH_ROWS, Person};
+use crate::rows::{Place, Value};
+use crate::{Vault, VaultError};
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct FsckReport {
+    /// Pages of the key plane authenticated.
+    pub pages: u64,
+    /// Rows opened with their keys.
+    pub rows: u64,
+    /// Bodies in blobs read to their end.
+    pub blobs: u64,
+    /// Copies of pages that were bad and could be mended from the other copy, and rows of nobody removed, if mending was asked for.
+    pub mended: u64,
+    /// Pages and rows that nobody's keys lead to: noise, no fault.
+    pub orphans: u64,
+    /// One line for each fault that cannot be mended; never content.
+    pub faults: Vec<String>,
+}
+
+/// What is known of one row.
+enum Verdict {
+    Whole { blob: bool },
+    Orphan,
+    Damaged(String),
+}
+
+impl Vault {
+    /// Reads and authenticates everything: pages in every copy, the engine's own bookkeeping, every row and body. `mend` also overwrites bad pages
+    /// from their mirror and removes what is noise. `progress` gets what is being read and how much of it was. Reading and writing may go
+    /// on meanwhile.
+    ///
+    /// # Errors
+    /// Those that end the search; damage that was found stands in the report.
+    pub fn fsck(&self, mend: bool, progress: &mut dyn FnMut(&str, u64)) -> Result<FsckReport, VaultError> {
+        let mut report = FsckReport::default();
+        progress("pages", 0);
+        let pages = self.inner.keyring.verify(mend)?;
+        report.pages = pages.pages;
+        report.mended = pages.mended;
+        report.orphans = pages.orphans;
+        report.faults = pages.faults;
+        if pages.bad_copies > pages.mended {
+            let bad = pages.bad_copies - pages.mended;
+            report
+                .faults
+                .push(format!("{bad} pages of the key plane are bad in one copy; mend them with --repair"));
+        }
+        progress("pages", report.pages);
+        report.faults.extend(self.inner.engine.verify()?.faults);
+        self.check_rows(mend, &mut report, progress)?;
+        Ok(report)
+    }
+
+    fn check_rows(
+        &self,
+        mend: bool,
+        report: &mut FsckReport,
+        progress: &mut dyn FnMut(&str, u64),
+    ) -> Result<(), VaultError> {
+        let mut person: Option<Person> = None;
+        // Handle 0 is the vault's own.
+        let mut from = [[0; 15].as_slice(), &[1]].concat();
+        loop {
+            let rows = self.inner.engine.range(&from, &[u8::MAX; 64], BATCH_ROWS, false)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from.clone_from(last);
+            from.push(0);
+            let mut orphans = Vec::new();
+            for row in rows {
+                match self.check_row(&row, &mut person)? {
+                    Verdict::Whole { blob } => {
+                        report.rows += 1;
+                        report.blobs += u64::from(blob);
+                    }
+                    Verdict::Orphan => orphans.push(row),
+                    Verdict::Damaged(what) => report.faults.push(format!("{what} is damaged")),
+                }
+            }
+            report.orphans += orphans.len() as u64;
+            if mend {
+                report.mended += orphans.len() as u64;
+                self.inner.forget_rows(orphans)?;
+            }
+            progress("rows", report.rows);
+        }
+    }
+
+    fn check_row(&self, (key, row): &Row, person: &mut Option<Person>) -> Result<Verdict, VaultError> {
+        let Some((handle, place)) = Place::parse(key) else {
+            return Ok(Verdict::Damaged(format!("a row with a key of {} bytes", key.len())));
+        };
+        if person.as_ref().is_none_or(|person| person.handle() != handle) {
+            *person = self.by_handle(handle)?;
+        }
+        let Some(person) = person else { return Ok(Verdict::Orphan) };
+        match person.read_through(place, row) {
+            Ok(()) => {
+                let blob = Value::parse(row).is_some_and(|value| value.blob().is_some());
+                Ok(Verdict::Whole { blob })
+            }
+            Err(VaultError::Forgotten | VaultError::SubjectErased { .. } | VaultError::SubjectBlocked) => {
+                Ok(Verdict::Orphan)
+            }
+            // Forgotten and removed while it was read?
+            Err(VaultError::Corrupt { .. }) if self.inner.engine.get(key)?.as_ref() != Some(row) => {
+                Ok(Verdict::Orphan)
+            }
+            Err(VaultError::Corrupt { what }) => Ok(Verdict::Damaged(what)),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl Person {
+    /// Opens head, facts and all content.
+    fn read_through(&self, place: Place, row: &[u8]) -> Result<(), VaultError> {
+        let opened = self.open(place, row)?;
+        opened.facts()?;
+        let mut content = opened.into_content()?;
+        while content.next_chunk()?.is_some() {}
+        Ok(())
+    }
+}

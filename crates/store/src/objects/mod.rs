@@ -1,0 +1,38 @@
+//! Values: how content becomes a row (small) or a row and a blob (large), and comes back.
+//!
+//! [`Person::seal`](crate::person::Person::seal) and its streaming sister decide between the two forms; a [`Draft`] is a value sealed and
+//! ready to be committed; an [`Opened`] is one taken apart again. Layout: docs/formats.md, sections 6 and 8.
+
+mod body;
+mod frames;
+mod head;
+mod open;
+mod seal;
+mod upload;
+
+pub(crate) use open::{Content, Opened};
+pub(crate) use seal::{Draft, Limits};
+pub(crate) use upload::{forget_blobs, take_back_uploads};
+
+use oubliette_crypto::{Class, Padding, Policy};
+
+/// How the values of a class are sealed.
+pub(crate) fn padding(class: Class) -> Padding {
+    match class {
+        Class::Chat | Class::Credentials => Padding::Steps64,
+        Class::Saves | Class::Records | Class::Profile => Padding::Padme,
+    }
+}
+
+/// Whose erasure takes a value of this class along.
+pub(crate) fn policy(class: Class) -> Policy {
+    match class {
+        Class::Chat => Policy::Author,
+        _ => Policy::None,
+    }
+}
+
+/// Compression would tell about chat and credentials by their length.
+pub(crate) fn may_compress(class: Class) -> bool {
+    matches!(class, Class::Saves | Class::Records)
+}

@@ -1,0 +1,69 @@
+//! What a vault is opened with.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Time as a dependency, so that expiry is tested without sleeping.
+pub trait Clock: Send + Sync {
+    /// Microseconds since 1970.
+    fn now_micros(&self) -> u64;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_micros(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Settings of a vault. The default suits most.
+#[derive(Clone, Default)]
+pub struct VaultOptions {
+    /// Compress saves where that makes them smaller; default true. Lengths then tell a little about content.
+    pub compress: Option<bool>,
+    /// Most bytes in one save; default 256 MiB. More is [`VaultError::TooLarge`](crate::VaultError::TooLarge).
+    pub max_save: Option<u64>,
+    /// Where the time comes from; default the machine's clock.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Settings of the row engine.
+    pub engine: EngineOptions,
+}
+
+/// The default of [`VaultOptions::max_save`].
+pub const DEFAULT_MAX_SAVE: u64 = 256 << 20;
+
+pub(crate) struct Settings {
+    pub(crate) compress: bool,
+    pub(crate) max_save: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl VaultOptions {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            compress: self.compress.unwrap_or(true),
+            max_save: self.max_save.unwrap_or(DEFAULT_MAX_SAVE),
+            clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
+        }
+    }
+}
+
+/// The keyring's clock, told by ours.
+pub(crate) struct KeyringClock(pub(crate) Arc<dyn Clock>);
+
+impl oubliette_keyring::Clock for KeyringClock {
+    fn now_micros(&self) -> i64 {
+        i64::try_from(self.0.now_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Settings of the row engine and of the key plane's second copy.
+#[derive(Clone, Default)]
+pub struct EngineOptions {
+    /// Protocol, cache and the verifier that runs before sled opens a folder.
+    pub sled: oubliette_engine::SledOptions,
+}

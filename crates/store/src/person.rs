@@ -1,0 +1,237 @@
+//! One person's rows: the few verbs that every class of content is built from.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use oubliette_crypto::{Class, Handle, HighestCut, Kind, Leaf, ObjectContext, Path};
+use oubliette_engine::{Batch, EngineError};
+use oubliette_keyring::{KeyLease, OperationGuard, RestrictionChange, Subject as Keys};
+
+use crate::VaultError;
+use crate::objects::{Draft, forget_blobs, policy};
+use crate::rows::{Bounds, Place, Run, Value};
+use crate::vault::Inner;
+
+/// Rows read in one call of the engine.
+pub(crate) const BATCH_ROWS: usize = 128;
+
+/// A person's content: keys from the keyring, rows from the engine.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) vault: Arc<Inner>,
+    pub(crate) keys: Keys,
+}
+
+/// A row of a person.
+pub(crate) type Found = (Place, Vec<u8>);
+
+impl Person {
+    pub(crate) fn handle(&self) -> Handle {
+        self.keys.handle()
+    }
+
+    /// An operation in flight: an erasure waits for its end, and none begins after it.
+    pub(crate) fn enter(&self) -> Result<OperationGuard, VaultError> {
+        Ok(self.keys.enter()?)
+    }
+
+    /// The key of one value; `Forgotten` once it was cut.
+    pub(crate) fn key(&self, place: Place) -> Result<KeyLease, VaultError> {
+        Ok(self.keys.key(&leaf(place))?)
+    }
+
+    pub(crate) fn context(&self, place: Place, kind: Kind) -> ObjectContext {
+        let Place { class, branch, compartment, seq } = place;
+        let (vault, handle) = (self.vault.id, self.handle());
+        ObjectContext { kind, vault, handle, class, branch, compartment, seq, policy: policy(class) }
+    }
+
+    /// One row.
+    pub(crate) fn row(&self, place: Place) -> Result<Option<Vec<u8>>, VaultError> {
+        self.keys.check()?;
+        Ok(self.vault.engine.get(&place.key(&self.handle()))?)
+    }
+
+    /// At most `limit` rows of a run, ascending or from the top.
+    pub(crate) fn rows(
+        &self,
+        run: Run,
+        seqs: RangeInclusive<u64>,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<Found>, VaultError> {
+        self.rows_in(&Bounds::seqs(&self.handle(), run, seqs), limit, reverse)
+    }
+
+    pub(crate) fn rows_in(
+        &self,
+        bounds: &Bounds,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<Found>, VaultError> {
+        self.keys.check()?;
+        let rows = self.vault.engine.range(&bounds.from, &bounds.to, limit, reverse)?;
+        Ok(rows.into_iter().filter_map(|(key, value)| Some((Place::parse(&key)?.1, value))).collect())
+    }
+
+    /// Every row within the bounds, ascending, in bounded reads. A visitor that answers false ends it.
+    pub(crate) fn each_row(
+        &self,
+        mut bounds: Bounds,
+        visit: &mut dyn FnMut(Place, Vec<u8>) -> Result<bool, VaultError>,
+    ) -> Result<(), VaultError> {
+        loop {
+            self.keys.check()?;
+            let rows = self.vault.engine.range(&bounds.from, &bounds.to, BATCH_ROWS, false)?;
+            let full = rows.len() == BATCH_ROWS;
+            for (key, row) in rows {
+                let place = Place::parse(&key);
+                bounds.from = key;
+                match place {
+                    Some((_, place)) if !visit(place, row)? => return Ok(()),
+                    _ => {}
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+            bounds.from.push(0);
+        }
+    }
+
+    /// The newest row of a run that was not cut. What a restored backup brings back of cut rows is passed over.
+    pub(crate) fn newest(&self, run: Run) -> Result<Option<Found>, VaultError> {
+        let mut upto = u64::MAX;
+        loop {
+            let Some((place, row)) = self.rows(run, 0..=upto, 1, true)?.pop() else { return Ok(None) };
+            if !self.is_cut(place)? {
+                return Ok(Some((place, row)));
+            }
+            upto = place.seq.saturating_sub(1);
+        }
+    }
+
+    pub(crate) fn is_cut(&self, place: Place) -> Result<bool, VaultError> {
+        Ok(self.keys.is_cut(&Path::leaf(&leaf(place))?)?)
+    }
+
+    /// The highest seq of a run that was ever committed, by its row or its cut; `Forgotten` if the whole run was cut.
+    pub(crate) fn highest(&self, run: Run) -> Result<u64, VaultError> {
+        let row = self.rows(run, 0..=u64::MAX, 1, true)?.first().map_or(0, |(place, _)| place.seq);
+        match self.keys.highest_cut(&Path::branch(run.class, run.compartment, run.branch)?)? {
+            HighestCut::None => Ok(row),
+            HighestCut::Some(cut) => Ok(row.max(cut)),
+            HighestCut::All => Err(VaultError::Forgotten),
+        }
+    }
+
+    /// The highest compartment of a class that was wholly cut.
+    pub(crate) fn highest_cut_compartment(&self, class: Class) -> Result<u32, VaultError> {
+        match self.keys.highest_cut(&Path::class(class))? {
+            HighestCut::None => Ok(0),
+            HighestCut::Some(cut) => Ok(u32::try_from(cut).unwrap_or(u32::MAX)),
+            HighestCut::All => Err(VaultError::Forgotten),
+        }
+    }
+
+    /// Cuts paths in the person's tree; acknowledged only when nobody holds a key below them any more.
+    pub(crate) fn cut(&self, paths: Vec<Path>) -> Result<(), VaultError> {
+        self.vault.keyring.cut(&self.keys, paths)?;
+        Ok(())
+    }
+
+    /// Changes what restricts this person; durable when it returns.
+    pub(crate) fn restrict(&self, change: RestrictionChange) -> Result<(), VaultError> {
+        self.vault.keyring.restrict(&self.keys, change)?;
+        Ok(())
+    }
+
+    /// The same with cuts, in one commit of the key plane.
+    pub(crate) fn restrict_and_cut(
+        &self,
+        change: RestrictionChange,
+        paths: Vec<Path>,
+    ) -> Result<(), VaultError> {
+        self.vault.keyring.restrict_and_cut(&self.keys, vec![change], paths)?;
+        Ok(())
+    }
+
+    /// Removes every row within the bounds, with its blob. For what was cut before.
+    pub(crate) fn remove_rows(&self, bounds: &Bounds) -> Result<(), VaultError> {
+        loop {
+            let rows = self.vault.engine.range(&bounds.from, &bounds.to, BATCH_ROWS, false)?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            self.vault.forget_rows(rows)?;
+        }
+    }
+
+    /// Replaces the value of a run that holds one: the new row is durable before the old ones are cut and removed, so a
+    /// crash between leaves two rows, of which the newest counts and the older go with the next replacement or sweep.
+    pub(crate) fn replace(&self, draft: Draft, also: Batch) -> Result<(), VaultError> {
+        let place = draft.place;
+        self.commit(draft, also)?;
+        self.cut_older(place)
+    }
+
+    /// Commits one value and what goes with it.
+    pub(crate) fn commit(&self, draft: Draft, mut also: Batch) -> Result<(), VaultError> {
+        let _operation = self.enter()?;
+        draft.add_to(&mut also)?;
+        self.vault.engine.commit(also).map_err(conflict)?;
+        draft.committed();
+        Ok(())
+    }
+
+    /// Cuts and removes all rows of a run below this one.
+    pub(crate) fn cut_older(&self, newest: Place) -> Result<(), VaultError> {
+        loop {
+            let older = self.rows(newest.run(), 0..=newest.seq.saturating_sub(1), BATCH_ROWS, false)?;
+            if older.is_empty() {
+                return Ok(());
+            }
+            let paths: Result<Vec<Path>, VaultError> =
+                older.iter().map(|(place, _)| Ok(Path::leaf(&leaf(*place))?)).collect();
+            self.cut(paths?)?;
+            let handle = self.handle();
+            self.vault
+                .forget_rows(older.into_iter().map(|(place, row)| (place.key(&handle), row)).collect())?;
+        }
+    }
+}
+
+/// A place in the tree.
+pub(crate) fn leaf(place: Place) -> Leaf {
+    let Place { class, branch, compartment, seq } = place;
+    Leaf { class, compartment, branch, seq }
+}
+
+/// Our preconditions say that a place is free. They fail only if another writer took it past our locks.
+pub(crate) fn conflict(error: EngineError) -> VaultError {
+    match error {
+        EngineError::PreconditionFailed { .. } => {
+            VaultError::Other { detail: "another writer was first; try again".into() }
+        }
+        other => other.into(),
+    }
+}
+
+impl Inner {
+    /// Removes rows whose keys are gone, and their blobs.
+    pub(crate) fn forget_rows(&self, rows: Vec<oubliette_engine::Row>) -> Result<u64, VaultError> {
+        let rows = rows.into_iter().map(|(key, row)| {
+            let blob = Value::parse(&row).and_then(|value| value.blob().cloned());
+            (key, blob)
+        });
+        forget_blobs(&*self.engine, &*self.blobs, rows.collect())
+    }
+
+    /// Rows whose keys are gone are noise; what could not be removed at once, the sweeper finds.
+    pub(crate) fn leave_to_sweeper<T>(&self, removed: Result<T, VaultError>) {
+        if let Err(error) = removed {
+            self.tidied.begin_again();
+            tracing::warn!(%error, "forgotten rows were left for the sweeper");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The person's own facts: compartment 1 of the profile, one value, replaced as a whole.
+
+use oubliette_crypto::Class;
+use oubliette_engine::Batch;
+use serde::{Deserialize, Serialize};
+
+use crate::person::Person;
+use crate::rows::Run;
+use crate::subjects::SubjectFacts;
+use crate::{VaultError, check};
+
+/// Compartments of the class profile (docs/formats.md, section 8). They have no metas: their numbers are their names.
+pub(crate) const FACTS: u32 = 1;
+pub(crate) const CONSENTS: u32 = 2;
+
+const MAX_REGION: usize = 64;
+
+/// How the facts are stored.
+#[derive(Default, Serialize, Deserialize)]
+struct Stored {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+}
+
+impl SubjectFacts {
+    pub(crate) fn check(&self) -> Result<(), VaultError> {
+        self.region.as_deref().map_or(Ok(()), |region| check::length("region", region, 1, MAX_REGION))
+    }
+}
+
+impl Person {
+    pub(crate) fn facts(&self) -> Result<SubjectFacts, VaultError> {
+        let Some((place, row)) = self.newest(Run::items(Class::Profile, FACTS))? else {
+            return Ok(SubjectFacts::default());
+        };
+        let stored: Stored = self.open(place, &row)?.facts_as()?;
+        Ok(SubjectFacts { region: stored.region })
+    }
+
+    /// Facts left out stay as they are.
+    pub(crate) fn put_facts(&self, facts: &SubjectFacts) -> Result<(), VaultError> {
+        let run = Run::items(Class::Profile, FACTS);
+        let _lock = self.vault.slots.lock((self.handle(), run));
+        let before = self.facts()?;
+        let after = SubjectFacts { region: facts.region.clone().or_else(|| before.region.clone()) };
+        if after == before {
+            return Ok(());
+        }
+        let json = serde_json::to_vec(&Stored { region: after.region })
+            .map_err(|_| VaultError::invalid("region", "cannot be stored"))?;
+        let place = run.at(self.highest(run)? + 1);
+        self.replace(self.seal(place, self.vault.now(), &json, &[])?, Batch::new())
+    }
+}

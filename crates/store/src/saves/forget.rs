@@ -1,0 +1,44 @@
+//! Forgetting: the keys first, durably; then rows and blobs, which are noise by then.
+
+use oubliette_crypto::{Class, Path};
+
+use super::{Saves, forgotten_is_absent, slot_name};
+use crate::VaultError;
+use crate::person::leaf;
+use crate::rows::{Bounds, Run};
+
+impl Saves {
+    /// Forgets a slot: all versions and its name. Waits until nobody reads or writes there.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`]; [`VaultError::Busy`] if a reader does not let go, the keys being gone all the same.
+    pub fn forget_slot(&self, game: &str, slot: &str) -> Result<(), VaultError> {
+        let name = slot_name(game, slot)?;
+        let compartment = self.slot(&name)?.compartment;
+        let cut = self.person.cut(vec![Path::compartment(Class::Saves, compartment)?]);
+        self.person.unlearn(Class::Saves);
+        cut?;
+        self.remove(Run::items(Class::Saves, compartment));
+        self.remove(Run::meta(Class::Saves, compartment));
+        Ok(())
+    }
+
+    /// Forgets one version. The slot keeps its name, and the number is never used again.
+    ///
+    /// # Errors
+    /// As [`Saves::forget_slot`].
+    pub fn forget_version(&self, game: &str, slot: &str, version: u64) -> Result<(), VaultError> {
+        let name = slot_name(game, slot)?;
+        let (place, row) = self.find(&name, Some(version))?;
+        forgotten_is_absent(self.person.key(place).map(drop))?;
+        self.person.cut(vec![Path::leaf(&leaf(place))?])?;
+        let rows = vec![(place.key(&self.person.handle()), row)];
+        self.person.vault.leave_to_sweeper(self.person.vault.forget_rows(rows));
+        Ok(())
+    }
+
+    fn remove(&self, run: Run) {
+        let bounds = Bounds::run(&self.person.handle(), run);
+        self.person.vault.leave_to_sweeper(self.person.remove_rows(&bounds));
+    }
+}

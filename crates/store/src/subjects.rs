@@ -1,0 +1,252 @@
+//! People: creating, finding, erasing.
+
+use std::fmt::Write;
+
+use oubliette_keyring::{KeyringError, UserId};
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::chats::Chats;
+use crate::consents::Consents;
+use crate::credentials::Credentials;
+use crate::person::Person;
+use crate::saves::Saves;
+use crate::usage::ClassUsage;
+use crate::{Vault, VaultError};
+
+/// What is known of a person beyond their content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubjectFacts {
+    /// Where the data must stay, as the platform names its regions.
+    pub region: Option<String>,
+}
+
+/// A person as the vault knows them.
+#[derive(Debug, Clone)]
+pub struct SubjectInfo {
+    /// The platform's name for the person.
+    pub user: String,
+    /// `"active"`.
+    pub state: &'static str,
+    /// See [`SubjectFacts::region`].
+    pub region: Option<String>,
+    /// When created, in microseconds since 1970.
+    pub created: u64,
+    /// What is stored, by class.
+    pub usage: Vec<ClassUsage>,
+}
+
+/// What became of one person that was to be erased.
+#[derive(Debug, Clone)]
+pub enum ErasureOutcome {
+    /// Erased now.
+    Erased(ErasureRecord),
+    /// Erased before; the record of then.
+    AlreadyErased(ErasureRecord),
+    /// Not in the vault, or erased so long ago that the fence is gone.
+    Unknown,
+}
+
+/// The facts of an erasure: every copy of the person's keys that is left hangs below a root that no longer opens.
+#[derive(Debug, Clone)]
+pub struct ErasureRecord {
+    /// When acknowledged, in microseconds since 1970.
+    pub erased_at: u64,
+    /// Generation of the key plane before.
+    pub generation_before: u64,
+    /// And after.
+    pub generation_after: u64,
+    /// SHA-256 of the root page before, in hexadecimal.
+    pub root_before: String,
+    /// And after.
+    pub root_after: String,
+    /// How sure the root cell's erasure is, E0 to E4.
+    pub cell_class: String,
+    /// Readers and writers that were cancelled.
+    pub leases_drained: u32,
+}
+
+/// A person's content. A cheap clone; every call answers [`VaultError::SubjectErased`] once the person is erased.
+#[derive(Clone)]
+pub struct Subject {
+    pub(crate) person: Person,
+}
+
+impl Vault {
+    /// Creates a person or updates the facts; the only way a person comes to be. After an erasure only with `reopen`. The answer's
+    /// second half is true if the person was created.
+    ///
+    /// # Errors
+    /// [`VaultError::SubjectErased`] while the fence stands, [`VaultError::SubjectBlocked`], [`VaultError::Invalid`].
+    pub fn put_subject(
+        &self,
+        user: &str,
+        facts: &SubjectFacts,
+        reopen: bool,
+    ) -> Result<(SubjectInfo, bool), VaultError> {
+        facts.check()?;
+        let (keys, created) = self.inner.keyring.create_subject(&user_id(user)?, reopen)?;
+        let subject = Subject { person: Person { vault: self.inner.clone(), keys } };
+        subject.person.put_facts(facts)?;
+        Ok((subject.info()?, created))
+    }
+
+    /// The door to one person's content.
+    ///
+    /// # Errors
+    /// [`VaultError::SubjectUnknown`], [`VaultError::SubjectBlocked`], [`VaultError::SubjectErased`].
+    pub fn subject(&self, user: &str) -> Result<Subject, VaultError> {
+        let keys = self.inner.keyring.subject(&user_id(user)?)?;
+        Ok(Subject { person: Person { vault: self.inner.clone(), keys } })
+    }
+
+    /// Erases at once: when this returns, the keys are gone from every current store, readers and writers are cancelled, and
+    /// what is left of the content, wherever it was copied, is noise. Rows and blobs are removed by [`Vault::sweep`]. One outcome
+    /// for each user, in order. Takes the same time whatever the person stored.
+    ///
+    /// # Errors
+    /// [`VaultError::Busy`] if a reader does not let go: the erasure is durable, call again to wait for its end.
+    pub fn erase(&self, users: &[&str]) -> Result<Vec<ErasureOutcome>, VaultError> {
+        let ids = users.iter().map(|user| user_id(user)).collect::<Result<Vec<_>, _>>()?;
+        let handles: Vec<_> = ids
+            .iter()
+            .filter_map(|id| self.inner.keyring.subject(id).ok())
+            .map(|keys| keys.handle())
+            .collect();
+        let outcomes = self.inner.keyring.erase(&ids);
+        // Also after an error: it may have come after the erasure was durable, and what was kept is only kept for speed.
+        for handle in handles {
+            self.inner.names.forget_person(handle);
+            self.inner.conversations.forget_person(handle);
+        }
+        Ok(outcomes?.into_iter().map(ErasureOutcome::from).collect())
+    }
+}
+
+impl Subject {
+    /// Who, since when, and how much is stored. Computed by scanning the person's rows.
+    ///
+    /// # Errors
+    /// [`VaultError::SubjectErased`] and its like.
+    pub fn info(&self) -> Result<SubjectInfo, VaultError> {
+        let _operation = self.person.enter()?;
+        Ok(SubjectInfo {
+            user: self.person.keys.user_id().as_str().to_owned(),
+            state: "active",
+            region: self.person.facts()?.region,
+            created: seconds(self.person.keys.created()),
+            usage: self.person.usage()?,
+        })
+    }
+
+    /// Game saves.
+    pub fn saves(&self) -> Saves {
+        Saves { person: self.person.clone() }
+    }
+
+    /// Conversations and the block list.
+    pub fn chats(&self) -> Chats {
+        Chats { person: self.person.clone() }
+    }
+
+    /// Platform credentials.
+    pub fn credentials(&self) -> Credentials {
+        Credentials { person: self.person.clone() }
+    }
+
+    /// Consents given and withdrawn.
+    pub fn consents(&self) -> Consents {
+        Consents { person: self.person.clone() }
+    }
+}
+
+impl From<oubliette_keyring::ErasureOutcome> for ErasureOutcome {
+    fn from(outcome: oubliette_keyring::ErasureOutcome) -> Self {
+        use oubliette_keyring::ErasureOutcome as Keys;
+        match outcome {
+            Keys::Erased(record) => Self::Erased(record.into()),
+            Keys::AlreadyErased(record) => Self::AlreadyErased(record.into()),
+            Keys::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<oubliette_keyring::ErasureRecord> for ErasureRecord {
+    fn from(record: oubliette_keyring::ErasureRecord) -> Self {
+        Self {
+            erased_at: seconds(record.erased_at),
+            generation_before: record.generation_before,
+            generation_after: record.generation_after,
+            root_before: hex(&record.root_before),
+            root_after: hex(&record.root_after),
+            cell_class: record.cell_class.to_string(),
+            leases_drained: record.leases_drained,
+        }
+    }
+}
+
+impl Serialize for ErasureRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            state: &'static str,
+            erased_at: String,
+            generation_before: u64,
+            generation_after: u64,
+            root_before: &'a str,
+            root_after: &'a str,
+            cell_class: &'a str,
+            leases_drained: u32,
+        }
+        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.erased_at) * 1000);
+        let erased_at = time.ok().and_then(|time| time.format(&Rfc3339).ok());
+        let erased_at = erased_at.ok_or_else(|| serde::ser::Error::custom("a time past the year 9999"))?;
+        Shown {
+            state: "erased",
+            erased_at,
+            generation_before: self.generation_before,
+            generation_after: self.generation_after,
+            root_before: &self.root_before,
+            root_after: &self.root_after,
+            cell_class: &self.cell_class,
+            leases_drained: self.leases_drained,
+        }
+        .serialize(serializer)
+    }
+}
+
+pub(crate) fn user_id(user: &str) -> Result<UserId, VaultError> {
+    UserId::new(user).map_err(|error| VaultError::invalid("user", error.to_string()))
+}
+
+/// Seconds of the keyring as microseconds.
+fn seconds(unix: i64) -> u64 {
+    u64::try_from(unix).unwrap_or(0).saturating_mul(1_000_000)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+impl From<KeyringError> for VaultError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Unknown => Self::SubjectUnknown,
+            KeyringError::Blocked => Self::SubjectBlocked,
+            KeyringError::Erased { at, .. } => Self::SubjectErased { erased_at: seconds(at) },
+            KeyringError::Forgotten => Self::Forgotten,
+            KeyringError::LeasesHeld { .. } => Self::Busy,
+            KeyringError::Corrupt { role } => {
+                Self::Corrupt { what: format!("a {role} page of the key plane") }
+            }
+            KeyringError::Poisoned { reason } => Self::Poisoned { reason },
+            KeyringError::Cells { .. } => Self::KeysLost { detail: error.to_string() },
+            KeyringError::Pages(error) => error.into(),
+            other => Self::Other { detail: other.to_string() },
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Taking away what nobody can read any more: rows of the erased, in bounded steps, and what crashes left of forgetting.
+
+use std::sync::Mutex;
+
+use oubliette_crypto::{Branch, Class, Handle};
+use oubliette_engine::Row;
+use oubliette_keyring::KeyringError;
+
+use crate::locks::lock;
+use crate::person::{BATCH_ROWS, Person};
+use crate::rows::{Bounds, Place};
+use crate::vault::Inner;
+use crate::{Vault, VaultError};
+
+/// What one step of sweeping did.
+#[derive(Debug, Clone, Default)]
+pub struct SweepReport {
+    /// Rows removed.
+    pub rows: u64,
+    /// Blobs removed.
+    pub blobs: u64,
+    /// Erased people whose rows may still be there.
+    pub left: u64,
+}
+
+/// How far the search for left-over rows of the living has come. One pass after each start, and one after each removal that failed.
+#[derive(Default)]
+pub(crate) struct Tidied(Mutex<Progress>);
+
+#[derive(Default)]
+enum Progress {
+    #[default]
+    Start,
+    At(Vec<u8>),
+    Done,
+}
+
+impl Tidied {
+    pub(crate) fn begin_again(&self) {
+        *lock(&self.0) = Progress::Start;
+    }
+}
+
+impl Vault {
+    /// Removes rows and blobs that belong to nobody any more. Bounded: call until `left` is 0, and now and then after that, when it
+    /// goes on looking for rows of the living whose keys were cut before a crash. Whatever it removes was noise already.
+    ///
+    /// # Errors
+    /// Those of the stores; what was not removed is removed by a later call.
+    pub fn sweep(&self, max_rows: usize) -> Result<SweepReport, VaultError> {
+        let inner = &*self.inner;
+        let mut report = SweepReport::default();
+        let mut budget = max_rows;
+        let queue = inner.keyring.sweep_queue();
+        let mut swept = Vec::new();
+        for handle in &queue {
+            if !inner.sweep_person(handle, &mut budget, &mut report)? {
+                break;
+            }
+            swept.push(*handle);
+        }
+        if !swept.is_empty() {
+            inner.keyring.swept(&swept)?;
+        }
+        report.left = (queue.len() - swept.len()) as u64;
+        if report.left == 0 && budget > 0 {
+            self.tidy(budget, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    /// Looks at so many rows for what a crash left behind.
+    fn tidy(&self, mut budget: usize, report: &mut SweepReport) -> Result<(), VaultError> {
+        let mut progress = lock(&self.inner.tidied.0);
+        let mut from = match &*progress {
+            Progress::Start => vec![0; 16],
+            Progress::At(key) => key.clone(),
+            Progress::Done => return Ok(()),
+        };
+        while budget > 0 {
+            let limit = budget.min(BATCH_ROWS);
+            let rows = self.inner.engine.range(&from, &[u8::MAX; 64], limit, false)?;
+            let full = rows.len() == limit;
+            budget -= rows.len();
+            if let Some((last, _)) = rows.last() {
+                from.clone_from(last);
+                from.push(0);
+            }
+            self.tidy_rows(rows, report)?;
+            if !full {
+                *progress = Progress::Done;
+                return Ok(());
+            }
+            *progress = Progress::At(from.clone());
+        }
+        Ok(())
+    }
+
+    fn tidy_rows(&self, rows: Vec<Row>, report: &mut SweepReport) -> Result<(), VaultError> {
+        let mut person: Option<Person> = None;
+        let mut cut = Vec::new();
+        let mut before: Option<(Handle, Place)> = None;
+        for (key, row) in rows {
+            let Some((handle, place)) = Place::parse(&key) else { continue };
+            if person.as_ref().is_none_or(|person| person.handle() != handle) {
+                person = self.by_handle(handle)?;
+            }
+            let Some(person) = &person else { continue };
+            if person.is_cut(place)? {
+                cut.push((key, row));
+            } else if before
+                .replace((handle, place))
+                .is_some_and(|(h, p)| h == handle && p.run() == place.run())
+            {
+                person.settle(place)?;
+            }
+        }
+        report.rows += cut.len() as u64;
+        report.blobs += self.inner.forget_rows(cut)?;
+        Ok(())
+    }
+
+    /// Whoever a handle belongs to, if they are alive.
+    pub(crate) fn by_handle(&self, handle: Handle) -> Result<Option<Person>, VaultError> {
+        match self.inner.keyring.subject_by_handle(&handle) {
+            Ok(keys) => Ok(Some(Person { vault: self.inner.clone(), keys })),
+            Err(KeyringError::Unknown | KeyringError::Blocked | KeyringError::Erased { .. }) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+impl Inner {
+    /// True if nothing is left of this person.
+    fn sweep_person(
+        &self,
+        handle: &Handle,
+        budget: &mut usize,
+        report: &mut SweepReport,
+    ) -> Result<bool, VaultError> {
+        let bounds = Bounds::person(handle);
+        while *budget > 0 {
+            let limit = BATCH_ROWS.min(*budget);
+            let rows = self.engine.range(&bounds.from, &bounds.to, limit, false)?;
+            let found = rows.len();
+            *budget -= found;
+            report.rows += found as u64;
+            report.blobs += self.forget_rows(rows)?;
+            if found < limit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Person {
+    /// Finishes a replacement that a crash interrupted: where a run holds one value, older rows are cut and removed.
+    fn settle(&self, place: Place) -> Result<(), VaultError> {
+        let run = place.run();
+        let _lock = self.vault.slots.lock((self.handle(), run));
+        let newest = match (place.class, place.branch) {
+            (_, Branch::Meta) => self.newest(run)?.map(|(place, _)| place),
+            (Class::Credentials, Branch::Items) => self.newest_fields(run)?,
+            (Class::Profile, Branch::Items) if place.compartment == crate::profile::FACTS => {
+                self.newest(run)?.map(|(place, _)| place)
+            }
+            _ => None,
+        };
+        newest.map_or(Ok(()), |newest| self.cut_older(newest))
+    }
+}

@@ -1,0 +1,191 @@
+//! The vault's folder: what lies where, making it, opening it, and saying plainly what is missing.
+
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use oubliette_crypto::VaultId;
+use oubliette_engine::{KeyPlane, PackBlobs, SledEngine, SledOptions};
+use oubliette_keyring::{
+    CellError, FileCell, FileLedger, Keyring, KeyringError, KeyringOptions, LedgerError, RootCell,
+};
+
+use super::{Parts, marker};
+use crate::VaultError;
+use crate::options::{KeyringClock, VaultOptions};
+
+const CELL: &str = "root.cell";
+/// What a folder must not hold when a vault is made in it.
+const OURS: [&str; 8] = [marker::NAME, CELL, "keys-a", "keys-b", "rows", "blobs", "anchor", "ledger"];
+/// Less free space than this is a reason not to be ready.
+const LOW_DISK: u64 = 64 << 20;
+
+/// An open folder. Holds the lock that keeps other processes out.
+pub(super) struct Folder {
+    dir: PathBuf,
+    lock: File,
+    notes: Vec<String>,
+}
+
+impl Folder {
+    pub(super) fn create(dir: &Path, options: &VaultOptions) -> Result<(Self, Parts), VaultError> {
+        make_dir(dir)?;
+        std::fs::set_permissions(dir, Permissions::from_mode(0o700))
+            .map_err(VaultError::io("setting the permissions", dir))?;
+        if let Some(found) = OURS.into_iter().find(|name| dir.join(name).exists()) {
+            let detail = if dir.join(marker::NAME).exists() {
+                format!("{} holds a vault already; open it, or choose another folder", dir.display())
+            } else {
+                format!(
+                    "{} holds `{found}` but no vault: its making was interrupted, or `{}` was lost. Restore that, or choose another folder",
+                    dir.display(),
+                    marker::NAME
+                )
+            };
+            return Err(VaultError::Format { detail });
+        }
+        let id = VaultId::random()?;
+        let cell = FileCell::create(&dir.join(CELL), id, 0, 1).map_err(|error| cell_error(error, dir))?;
+        let pages = key_plane(dir, id, options).create()?;
+        let keyring =
+            Keyring::create(Arc::new(pages), vec![Arc::new(cell)], ledger(dir)?, keyring_options(options))?;
+        let parts = parts(dir, keyring, options, true)?;
+        marker::write(dir, id)?;
+        let (lock, _) = lock(dir)?;
+        Ok((Self { dir: dir.to_owned(), lock, notes: Vec::new() }, parts))
+    }
+
+    pub(super) fn open(dir: &Path, options: &VaultOptions) -> Result<(Self, Parts), VaultError> {
+        let (lock, id) = lock(dir)?;
+        let cell = open_cell(dir, id)?;
+        let mut notes = Vec::new();
+        let plane = key_plane(dir, id, options);
+        for (n, folder) in [&plane.a, &plane.b].into_iter().enumerate() {
+            if !folder.exists() {
+                plane.recreate(n)?;
+                notes.push(format!("{} was missing and was made anew from the other copy", folder.display()));
+            }
+        }
+        let pages = plane.open(&mut |_, _| ())?;
+        let keyring =
+            Keyring::open(Arc::new(pages), vec![Arc::new(cell)], ledger(dir)?, keyring_options(options))?;
+        let parts = parts(dir, keyring, options, false)?;
+        notes.iter().for_each(|note| tracing::warn!("{note}"));
+        Ok((Self { dir: dir.to_owned(), lock, notes }, parts))
+    }
+
+    /// What was found at open.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Lets other processes in.
+    pub(super) fn release(&self) {
+        let _ = self.lock.unlock();
+    }
+
+    pub(super) fn low_disk(&self) -> Option<String> {
+        let free =
+            rustix::fs::statvfs(&self.dir).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))?;
+        (free < LOW_DISK)
+            .then(|| format!("only {} MiB are free on the disk of {}", free >> 20, self.dir.display()))
+    }
+}
+
+fn make_dir(dir: &Path) -> Result<(), VaultError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(VaultError::io("making the folder", dir))
+}
+
+/// The marker, locked, and the vault it names.
+fn lock(dir: &Path) -> Result<(File, VaultId), VaultError> {
+    let path = dir.join(marker::NAME);
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(no_marker(dir)),
+        opened => opened.map_err(VaultError::io("opening the vault's marker", &path))?,
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(VaultError::InUse { path: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => {
+            return Err(VaultError::io("locking the vault's marker", &path)(error));
+        }
+    }
+    let id = marker::read(&mut file, &path)?;
+    Ok((file, id))
+}
+
+fn no_marker(dir: &Path) -> VaultError {
+    let detail = if dir.join(CELL).exists() {
+        format!(
+            "{} holds a root cell but no `{}`: restore that file (it holds no secret), or remove the folder if its making was interrupted",
+            dir.display(),
+            marker::NAME
+        )
+    } else {
+        format!("{} holds no vault; make one there, or name the right folder", dir.display())
+    };
+    VaultError::Format { detail }
+}
+
+fn open_cell(dir: &Path, id: VaultId) -> Result<FileCell, VaultError> {
+    let path = dir.join(CELL);
+    if !path.exists() {
+        return Err(VaultError::KeysLost {
+            detail: format!(
+                "{} is missing. Without it nothing in this vault can be read by anybody; put the file back. If it was destroyed, the vault's content is erased",
+                path.display()
+            ),
+        });
+    }
+    let cell = FileCell::open(&path).map_err(|error| cell_error(error, dir))?;
+    if cell.vault() != id {
+        return Err(VaultError::KeysLost {
+            detail: format!(
+                "{} belongs to vault {}, this folder holds vault {id}. Put the right file back; without it nothing here can be read",
+                path.display(),
+                cell.vault()
+            ),
+        });
+    }
+    Ok(cell)
+}
+
+fn cell_error(error: CellError, dir: &Path) -> VaultError {
+    match error {
+        CellError::InUse { .. } => VaultError::InUse { path: dir.to_owned() },
+        CellError::Io { op, path, source } => VaultError::io(op, &path)(source),
+        CellError::Format { .. } | CellError::NotKept { .. } => {
+            VaultError::KeysLost { detail: error.to_string() }
+        }
+        other => VaultError::Other { detail: other.to_string() },
+    }
+}
+
+fn key_plane(dir: &Path, id: VaultId, options: &VaultOptions) -> KeyPlane {
+    KeyPlane::in_folder(dir, *id.as_bytes(), options.engine.sled.clone())
+}
+
+fn ledger(dir: &Path) -> Result<Arc<FileLedger>, VaultError> {
+    let folder = dir.join("ledger");
+    make_dir(&folder)?;
+    let ledger =
+        FileLedger::open(&folder.join("roots")).map_err(|error: LedgerError| KeyringError::from(error))?;
+    Ok(Arc::new(ledger))
+}
+
+fn keyring_options(options: &VaultOptions) -> KeyringOptions {
+    KeyringOptions { clock: Arc::new(KeyringClock(options.settings().clock)), ..KeyringOptions::default() }
+}
+
+fn parts(dir: &Path, keyring: Keyring, options: &VaultOptions, create: bool) -> Result<Parts, VaultError> {
+    let sled = SledOptions { create, ..options.engine.sled.clone() };
+    let engine = SledEngine::open(&dir.join("rows"), &dir.join("anchor"), &keyring.anchor_key()?, sled)?;
+    let blobs = PackBlobs::open(&dir.join("blobs"))?;
+    Ok(Parts { keyring: Arc::new(keyring), engine: Arc::new(engine), blobs: Arc::new(blobs) })
+}

@@ -1,0 +1,152 @@
+//! The vault: one place that holds keyring, engine and blobs together, and the doors to everything else.
+
+mod folder;
+mod marker;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use oubliette_crypto::VaultId;
+use oubliette_engine::{Blobs, Engine};
+use oubliette_keyring::Keyring;
+
+use crate::VaultError;
+use crate::chats::Conversations;
+use crate::locks::Stripes;
+use crate::names::Names;
+use crate::objects::take_back_uploads;
+use crate::options::{Settings, VaultOptions};
+use crate::reserve::Reserved;
+use crate::sweep::Tidied;
+use folder::Folder;
+
+/// An encrypted vault that can forget. A cheap clone; all clones are one vault.
+#[derive(Clone)]
+pub struct Vault {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What a vault is made of, for tests and for stores of one's own.
+pub struct Parts {
+    /// The key plane.
+    pub keyring: Arc<Keyring>,
+    /// The rows.
+    pub engine: Arc<dyn Engine>,
+    /// Large ciphertext.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) id: VaultId,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) settings: Settings,
+    pub(crate) names: Names,
+    pub(crate) conversations: Conversations,
+    pub(crate) reserved: Arc<Reserved>,
+    /// One conversation each.
+    pub(crate) pairs: Stripes,
+    /// One run of rows each.
+    pub(crate) slots: Stripes,
+    /// The names of one person and class each.
+    pub(crate) people: Stripes,
+    pub(crate) tidied: Tidied,
+    folder: Option<Folder>,
+}
+
+impl Vault {
+    /// Makes a vault in a folder (mode 0700), which must be empty or absent.
+    ///
+    /// # Errors
+    /// [`VaultError::Format`] if the folder holds anything; whatever the disk answers.
+    pub fn create(dir: &Path, options: VaultOptions) -> Result<Self, VaultError> {
+        let (folder, parts) = Folder::create(dir, &options)?;
+        Self::assemble(parts, options.settings(), Some(folder))
+    }
+
+    /// Opens a vault, finishing what a crash interrupted: a torn deletion, uploads that were under way, a missing copy of the
+    /// key plane.
+    ///
+    /// # Errors
+    /// [`VaultError::InUse`], [`VaultError::KeysLost`], [`VaultError::RowsLost`], [`VaultError::Format`], each saying what is
+    /// missing or damaged and what to do.
+    pub fn open(dir: &Path, options: VaultOptions) -> Result<Self, VaultError> {
+        let (folder, parts) = Folder::open(dir, &options)?;
+        Self::assemble(parts, options.settings(), Some(folder))
+    }
+
+    /// A vault over stores of one's own. The parts must belong together; nobody else may use them meanwhile.
+    ///
+    /// # Errors
+    /// Those of the engine while uploads of an earlier run are taken back.
+    pub fn from_parts(parts: Parts, options: VaultOptions) -> Result<Self, VaultError> {
+        Self::assemble(parts, options.settings(), None)
+    }
+
+    fn assemble(parts: Parts, settings: Settings, folder: Option<Folder>) -> Result<Self, VaultError> {
+        let Parts { keyring, engine, blobs } = parts;
+        let taken = take_back_uploads(&*engine, &*blobs)?;
+        if taken > 0 {
+            tracing::info!(blobs = taken, "took back uploads and finished deletions of an earlier run");
+        }
+        finish_erasures(&keyring)?;
+        let inner = Inner {
+            id: keyring.vault_id(),
+            keyring,
+            engine,
+            blobs,
+            settings,
+            names: Names::new(),
+            conversations: Conversations::new(),
+            reserved: Arc::default(),
+            pairs: Stripes::new(),
+            slots: Stripes::new(),
+            people: Stripes::new(),
+            tidied: Tidied::default(),
+            folder,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Clean stop: later calls fail. Idempotent.
+    ///
+    /// # Errors
+    /// Those of the stores; what was acknowledged is safe all the same.
+    pub fn close(&self) -> Result<(), VaultError> {
+        let Inner { keyring, engine, blobs, folder, .. } = &*self.inner;
+        keyring.close();
+        let closed = [engine.close(), blobs.close()].into_iter().fold(Ok(()), Result::and);
+        if let Some(folder) = folder {
+            folder.release();
+        }
+        Ok(closed?)
+    }
+}
+
+/// An erasure that was promised durably is finished by whoever opens the vault next.
+fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
+    let waiting: Vec<_> = keyring.intents()?.into_iter().map(|(_, user)| user).collect();
+    if !waiting.is_empty() {
+        keyring.erase(&waiting)?;
+        tracing::info!(people = waiting.len(), "finished erasures that an earlier run began");
+    }
+    Ok(())
+}
+
+impl Inner {
+    /// Microseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        self.settings.clock.now_micros()
+    }
+
+    /// Why writes may fail soon.
+    pub(crate) fn low_disk(&self) -> Option<String> {
+        self.folder.as_ref().and_then(Folder::low_disk)
+    }
+
+    /// What an operator should know about the folder, such as a copy of the key plane that was rebuilt.
+    pub(crate) fn folder_notes(&self) -> &[String] {
+        self.folder.as_ref().map_or(&[], Folder::notes)
+    }
+}

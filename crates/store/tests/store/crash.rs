@@ -1,0 +1,169 @@
+//! A crash between any two commits of the engine: what was acknowledged stands, what was not leaves nothing that lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use oubliette_engine::{Batch, Engine, EngineError, Row, Sizes, VerifyReport};
+use oubliette_store::{PutOptions, SteamFields, Subject, Vault};
+
+use crate::world::{World, get, noise, person, put, text, texts};
+
+/// Passes so many commits on and fails from then on, as if the process had ended there.
+struct Dies {
+    engine: Arc<dyn Engine>,
+    commits: AtomicI64,
+}
+
+impl Engine for Dies {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.engine.get(key)
+    }
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<Row>, EngineError> {
+        self.engine.range(from, to, limit, reverse)
+    }
+    fn commit(&self, batch: Batch) -> Result<(), EngineError> {
+        if self.commits.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(EngineError::Poisoned { reason: "the test pulled the plug".into() });
+        }
+        self.engine.commit(batch)
+    }
+    fn verify(&self) -> Result<VerifyReport, EngineError> {
+        self.engine.verify()
+    }
+    fn sizes(&self) -> Result<Sizes, EngineError> {
+        self.engine.sizes()
+    }
+    fn close(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+/// Runs `act` with the plug pulled after 0, 1, 2, … commits until it succeeds; `check` looks at the reopened vault each time.
+fn at_every_commit(act: impl Fn(&Vault) -> bool, check: impl Fn(&Vault, bool)) {
+    for commits in 0.. {
+        let (mut world, vault) = World::new();
+        prepare(&vault);
+        drop(vault);
+        let whole = world.engine.clone();
+        let vault = {
+            let dies = Arc::new(Dies { engine: whole.clone(), commits: AtomicI64::new(i64::MAX) });
+            world.engine = dies.clone();
+            let vault = world.open();
+            dies.commits.store(commits, Ordering::SeqCst);
+            vault
+        };
+        let done = act(&vault);
+        drop(vault);
+        world.engine = whole;
+        let vault = world.open();
+        check(&vault, done);
+        while vault.sweep(1000).unwrap().left > 0 {}
+        vault.sweep(10_000).unwrap();
+        let fsck = vault.fsck(false, &mut |_, _| ()).unwrap();
+        assert!(fsck.faults.is_empty() && fsck.orphans == 0, "after {commits} commits: {fsck:?}");
+        check(&vault, done);
+        let blobs: u64 = vault.status().unwrap().blob_disk;
+        assert!(
+            blobs < if done { 115_000 } else { 80_000 },
+            "after {commits} commits a blob is left: {blobs}"
+        );
+        if done {
+            return;
+        }
+    }
+}
+
+fn prepare(vault: &Vault) {
+    let (ann, bob) = (person(vault, "ann"), person(vault, "bob"));
+    put(&ann, "kept", &noise(50_000, 1));
+    put(&ann, "gone", &noise(20_000, 2));
+    bob.chats().append("ann", &[text("b1")]).unwrap();
+    ann.chats().append("bob", &[text("a1")]).unwrap();
+    ann.consents().give("steam_credentials", &Default::default()).unwrap();
+    ann.credentials().set_steam("acc", password("old")).unwrap();
+}
+
+fn password(password: &str) -> SteamFields {
+    SteamFields([("password".to_owned(), password.to_owned())].into())
+}
+
+fn ann(vault: &Vault) -> Subject {
+    vault.subject("ann").unwrap()
+}
+
+fn untouched(vault: &Vault) {
+    assert_eq!(get(&ann(vault), "kept", Some(1)).unwrap(), noise(50_000, 1));
+    assert!(texts(&ann(vault), "bob").ends_with(&["a1".into(), "b1".into()]));
+}
+
+#[test]
+fn during_uploads() {
+    at_every_commit(
+        |vault| {
+            ann(vault)
+                .saves()
+                .put("doom", "kept", &PutOptions::default(), &mut noise(30_000, 5).as_slice())
+                .is_ok()
+        },
+        |vault, done| {
+            untouched(vault);
+            if done {
+                assert_eq!(get(&ann(vault), "kept", None).unwrap(), noise(30_000, 5));
+            }
+            assert_eq!(get(&ann(vault), "gone", None).unwrap(), noise(20_000, 2));
+        },
+    );
+}
+
+#[test]
+fn while_a_slot_is_forgotten() {
+    at_every_commit(
+        |vault| {
+            ann(vault).saves().forget_slot("doom", "gone").unwrap();
+            all_done(vault)
+        },
+        |vault, _| {
+            untouched(vault);
+            assert!(get(&ann(vault), "gone", None).is_err());
+        },
+    );
+}
+
+/// Deletions are acknowledged once the keys are gone; only then does removing rows begin, and it may fail in silence. So: have they all
+/// been removed, and does the engine still live?
+fn all_done(vault: &Vault) -> bool {
+    let region = oubliette_store::SubjectFacts { region: Some("x".into()) };
+    vault.fsck(false, &mut |_, _| ()).unwrap().orphans == 0
+        && vault.put_subject("probe", &region, false).is_ok()
+}
+
+#[test]
+fn while_a_credential_is_replaced() {
+    at_every_commit(
+        |vault| ann(vault).credentials().set_steam("acc", password("new")).is_ok(),
+        |vault, _| {
+            untouched(vault);
+            assert_eq!(ann(vault).credentials().steam("acc").unwrap().fields, ["password"]);
+        },
+    );
+}
+
+#[test]
+fn while_messages_are_sent_and_forgotten() {
+    at_every_commit(
+        |vault| {
+            let chats = ann(vault).chats();
+            let Ok(sent) = chats.append("bob", &[text("a2"), text(&"x".repeat(9_000))]) else { return false };
+            chats.forget_through("bob", &sent[1].id).is_ok() && all_done(vault)
+        },
+        |vault, done| {
+            let own: Vec<_> = texts(&ann(vault), "bob").into_iter().filter(|t| !t.starts_with('b')).collect();
+            match own.len() {
+                0 => {}
+                1 => assert!(!done && own == ["a1"]),
+                3 => assert!(!done),
+                n => panic!("{n} messages: a batch came in parts"),
+            }
+        },
+    );
+}

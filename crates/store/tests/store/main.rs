@@ -1,0 +1,15 @@
+//! The store's public surface over memory stores: each promise of the API, unhappy paths, and a model.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy's allowance for tests stops at helper functions"
+)]
+
+mod chats;
+mod crash;
+mod erasure;
+mod saves;
+mod secrets;
+mod world;

@@ -1,0 +1,185 @@
+//! A vault in memory that can be reopened, and what tests ask of it.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+
+use oubliette_crypto::VaultId;
+use oubliette_engine::{Blobs, Engine, MemoryBlobs, MemoryEngine, MemoryPages, PageStore};
+use oubliette_keyring::{Keyring, KeyringOptions, MemoryCell, MemoryLedger};
+use oubliette_store::{
+    Body, Clock, Message, NewMessage, Parts, PutOptions, SaveInfo, SaveReader, Subject, SubjectFacts, Vault,
+    VaultError, VaultOptions, Window,
+};
+
+pub(crate) struct ManualClock(pub(crate) AtomicU64);
+
+impl Clock for ManualClock {
+    fn now_micros(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) pages: Arc<dyn PageStore>,
+    pub(crate) cell: Arc<MemoryCell>,
+    pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) max_save: u64,
+    pub(crate) compress: bool,
+}
+
+impl World {
+    pub(crate) fn new() -> (Self, Vault) {
+        let world = Self {
+            pages: Arc::new(MemoryPages::new()),
+            cell: Arc::new(MemoryCell::new(VaultId::random().unwrap())),
+            ledger: Arc::new(MemoryLedger::new()),
+            engine: Arc::new(MemoryEngine::new()),
+            blobs: Arc::new(MemoryBlobs::new()),
+            clock: Arc::new(ManualClock(AtomicU64::new(1_700_000_000_000_000))),
+            max_save: 64 << 20,
+            compress: true,
+        };
+        let keyring =
+            Keyring::create(world.pages.clone(), vec![world.cell.clone()], world.ledger.clone(), options())
+                .unwrap();
+        let vault = world.over(keyring);
+        (world, vault)
+    }
+
+    pub(crate) fn open(&self) -> Vault {
+        let keyring =
+            Keyring::open(self.pages.clone(), vec![self.cell.clone()], self.ledger.clone(), options())
+                .unwrap();
+        self.over(keyring)
+    }
+
+    fn over(&self, keyring: Keyring) -> Vault {
+        let parts =
+            Parts { keyring: Arc::new(keyring), engine: self.engine.clone(), blobs: self.blobs.clone() };
+        let options = VaultOptions {
+            compress: Some(self.compress),
+            max_save: Some(self.max_save),
+            clock: Some(self.clock.clone()),
+            ..VaultOptions::default()
+        };
+        Vault::from_parts(parts, options).unwrap()
+    }
+
+    pub(crate) fn advance(&self, micros: u64) {
+        self.clock.0.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Content rows, and rows of uploads under way.
+    pub(crate) fn rows(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let rows = self.engine.range(&[0], &[0xff; 64], 1_000_000, false).unwrap();
+        rows.into_iter().filter(|(key, _)| key[16..] != *b"A" && key[16..] != *b"S").collect()
+    }
+}
+
+fn options() -> KeyringOptions {
+    KeyringOptions { lease_wait: std::time::Duration::from_secs(5), ..KeyringOptions::default() }
+}
+
+pub(crate) fn person(vault: &Vault, user: &str) -> Subject {
+    vault.put_subject(user, &SubjectFacts::default(), false).unwrap();
+    vault.subject(user).unwrap()
+}
+
+pub(crate) fn put(subject: &Subject, slot: &str, content: &[u8]) -> SaveInfo {
+    try_put(subject, slot, &PutOptions::default(), content).unwrap()
+}
+
+pub(crate) fn try_put(
+    subject: &Subject,
+    slot: &str,
+    options: &PutOptions,
+    mut content: &[u8],
+) -> Result<SaveInfo, VaultError> {
+    subject.saves().put("doom", slot, options, &mut content)
+}
+
+pub(crate) fn get(subject: &Subject, slot: &str, version: Option<u64>) -> Result<Vec<u8>, VaultError> {
+    read(subject.saves().get("doom", slot, version)?)
+}
+
+pub(crate) fn read(mut reader: SaveReader) -> Result<Vec<u8>, VaultError> {
+    let mut all = Vec::new();
+    while let Some(piece) = reader.next_chunk()? {
+        assert!(!piece.is_empty() && piece.len() <= 128 * 1024);
+        all.extend(piece);
+    }
+    Ok(all)
+}
+
+pub(crate) fn text(text: &str) -> NewMessage {
+    NewMessage { body: Body::Text(text.to_owned()), sent_at: None, client_id: None }
+}
+
+/// Texts, newest first.
+pub(crate) fn texts(subject: &Subject, peer: &str) -> Vec<String> {
+    let listed = subject.chats().messages(peer, &Window { limit: Some(1000), ..Window::default() }).unwrap();
+    listed.items.iter().map(said).collect()
+}
+
+pub(crate) fn said(message: &Message) -> String {
+    match &message.body {
+        Body::Text(text) => text.clone(),
+        Body::Bytes { bytes, .. } => format!("{} bytes", bytes.len()),
+    }
+}
+
+/// A reader that fails after so many bytes.
+pub(crate) struct Breaks(pub(crate) u64);
+
+impl Read for Breaks {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        if self.0 == 0 {
+            return Err(std::io::ErrorKind::ConnectionReset.into());
+        }
+        let length = buf.len().min(self.0 as usize);
+        buf[..length].fill(7);
+        self.0 -= length as u64;
+        Ok(length)
+    }
+}
+
+/// Sends some, says so, waits to be told, and sends the rest.
+pub(crate) struct Stalls {
+    go: Receiver<()>,
+    waiting: Sender<()>,
+    reads: usize,
+}
+
+impl Stalls {
+    pub(crate) fn new(go: Receiver<()>, waiting: Sender<()>) -> Self {
+        Self { go, waiting, reads: 0 }
+    }
+}
+
+impl Read for Stalls {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.reads += 1;
+        if self.reads == 20 {
+            self.waiting.send(()).unwrap();
+            self.go.recv().unwrap();
+        }
+        Ok(if self.reads < 40 { buf.len().min(50_000) } else { 0 })
+    }
+}
+
+/// Bytes that neither repeat nor shrink much.
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = |state: &mut u64| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state
+    };
+    (0..length).map(|_| (next(&mut state) >> 32) as u8).collect()
+}
