@@ -2,7 +2,7 @@
 //!
 //! | need | trait | implementations |
 //! |---|---|---|
-//! | sealed rows, atomic durable batches | [`Engine`] | sled ([`SledEngine`]), memory ([`MemoryEngine`]) |
+//! | sealed rows, atomic durable batches | [`Engine`] | sled ([`SledEngine`]), memory ([`MemoryEngine`]); [`FaultEngine`] breaks one for tests |
 //! | large ciphertext, streamed | [`Blobs`] | pack files ([`PackBlobs`]), memory ([`MemoryBlobs`]) |
 //! | 1 KiB key-plane pages | [`PageStore`] | slot file ([`SlotFile`]), sled ([`SledPages`]), memory ([`MemoryPages`]), a [`Mirror`] of two; [`KeyPlane`] opens one |
 //!
@@ -16,6 +16,7 @@ mod contract;
 mod durable;
 mod engine;
 mod error;
+mod fault;
 mod files;
 mod key_plane;
 mod memory;
@@ -33,6 +34,7 @@ pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
+pub use fault::{Fault, FaultEngine};
 pub use key_plane::KeyPlane;
 pub use memory::MemoryEngine;
 pub use mirror::Mirror;

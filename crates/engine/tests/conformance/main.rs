@@ -13,7 +13,9 @@ mod model;
 use std::path::{Path, PathBuf};
 
 use oubliette_crypto::AnchorKey;
-use oubliette_engine::{Engine, EngineError, MemoryEngine, SledEngine, SledMode, SledOptions};
+use oubliette_engine::{
+    Engine, EngineError, Fault, FaultEngine, MemoryEngine, SledEngine, SledMode, SledOptions,
+};
 use tempfile::TempDir;
 
 /// A place for one sled engine that is opened again and again.
@@ -56,6 +58,7 @@ impl Place {
 /// Every engine of the contract, fresh.
 fn every_engine(test: impl Fn(&dyn Engine)) {
     test(&MemoryEngine::new());
+    test(&FaultEngine::new(MemoryEngine::new(), u64::MAX, Fault::Before));
     for mode in [SledMode::Exclusive, SledMode::Filtered] {
         test(&Place::new(mode).open());
     }
