@@ -38,8 +38,8 @@ pub enum KeyringError {
         /// How many.
         held: usize,
     },
-    /// A copy of the key plane is ill: deletions go on, nobody is created on one copy alone.
-    #[error("nobody is created while a copy of the key plane is ill ({reason}); mend the mirror")]
+    /// A copy of the key plane is ill: deletions go on, nobody is created on one copy alone, and nothing is given up for lost.
+    #[error("refused while a copy of the key plane is ill ({reason}); mend the mirror")]
     MirrorIll {
         /// What is wrong with it.
         reason: String,

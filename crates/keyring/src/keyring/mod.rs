@@ -166,6 +166,16 @@ impl Keyring {
         Ok(count(&self.call(Op::RemoveFences { tags })?))
     }
 
+    /// Takes pages that open from no copy out of the key tree, by a deletion: whoever stood on them is gone for good, and no
+    /// longer in the way of others' erasures. For an operator, after `verify(true)` still named faults. Refused while a copy is ill: it
+    /// may hold what the others lost. Commits wait while the whole tree is read.
+    pub fn prune_lost(&self) -> Result<CutRecord, KeyringError> {
+        if let Some(reason) = self.core.pages.store.ill().into_iter().next() {
+            return Err(KeyringError::MirrorIll { reason });
+        }
+        Ok(cut_record(&self.call(Op::Prune)?.facts))
+    }
+
     /// Creates many people in few commits; those that exist, blocked or fenced, are passed over. Answers how many are new.
     pub fn bulk_create(&self, users: impl IntoIterator<Item = UserId>) -> Result<u64, KeyringError> {
         let mut users = users.into_iter();
@@ -179,7 +189,7 @@ impl Keyring {
         }
     }
 
-    /// Stops: what waits is still done, later calls answer `Poisoned`. Idempotent; dropping does the same.
+    /// Stops: what waits is still done, the page store is closed, later calls answer `Poisoned`. Idempotent; dropping does the same.
     pub fn close(&self) {
         self.core.queue.close();
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -6,6 +6,7 @@
 
 mod entry;
 mod node;
+mod prune;
 mod read;
 mod update;
 
@@ -14,6 +15,7 @@ mod tests;
 
 pub(crate) use entry::{Entry, EntryKey, EntryKind};
 pub(crate) use node::{Child, Children, RootNode};
+pub(crate) use prune::prune;
 pub(crate) use read::{Walker, find, find_by, walk};
 pub(crate) use update::{Change, update};
 

@@ -1,6 +1,6 @@
 //! Changing the tree: one recursion over sorted changes that rewrites exactly the touched paths.
 
-use oubliette_crypto::{PageKind, Tag};
+use oubliette_crypto::{PageId, PageKind, Tag};
 
 use super::entry::{decode_leaf, encode_leaf};
 use super::node::{decode_inner, encode_inner, nibble};
@@ -45,7 +45,7 @@ pub(crate) fn update(
 }
 
 /// A subtree on its way to being written.
-enum Subtree {
+pub(super) enum Subtree {
     Empty,
     /// Unchanged: keeps page and key.
     Kept(Child),
@@ -55,6 +55,14 @@ enum Subtree {
 }
 
 impl Subtree {
+    /// The page of a subtree that stays as it is.
+    pub(super) fn kept(&self) -> Option<PageId> {
+        match self {
+            Self::Kept(child) => Some(child.page.id),
+            _ => None,
+        }
+    }
+
     fn population(&self) -> u64 {
         match self {
             Self::Empty => 0,
@@ -65,9 +73,9 @@ impl Subtree {
     }
 }
 
-struct Update<'a> {
-    pages: &'a Pages,
-    staged: &'a mut Staged,
+pub(super) struct Update<'a> {
+    pub(super) pages: &'a Pages,
+    pub(super) staged: &'a mut Staged,
 }
 
 impl Update<'_> {
@@ -91,6 +99,11 @@ impl Update<'_> {
         for (old, group) in children.0.iter().zip(group(changes, depth, |change| &change.key.0)) {
             below.push(self.change(old.as_ref(), depth + 1, group)?);
         }
+        self.gather(below, depth)
+    }
+
+    /// An inner page over `below`, or one leaf if so little is left.
+    pub(super) fn gather(&mut self, below: Vec<Subtree>, depth: usize) -> Result<Subtree, KeyringError> {
         if below.iter().map(Subtree::population).sum::<u64>() > u64::from(LEAF_ENTRIES) {
             return Ok(Subtree::Inner(below));
         }
@@ -112,7 +125,7 @@ impl Update<'_> {
         decode_leaf(&page, leaf.population).map_err(malformed("leaf"))
     }
 
-    fn write(&mut self, subtree: Subtree) -> Result<Option<Child>, KeyringError> {
+    pub(super) fn write(&mut self, subtree: Subtree) -> Result<Option<Child>, KeyringError> {
         let population = subtree.population();
         let too_large = |got| KeyringError::TooLarge { what: "a subtree", got, allowed: u32::MAX as usize };
         let population = u32::try_from(population).map_err(|_| too_large(usize::MAX))?;

@@ -23,6 +23,8 @@ use crate::vault_page::{LastDeletion, Queues};
 pub(super) struct Work {
     pub(super) staged: Staged,
     pub(super) changes: Vec<Change>,
+    /// Lost pages are taken out of the tree; nothing else changes it.
+    pub(super) prune: bool,
     /// A new root secret is needed.
     pub(super) deletion: bool,
     /// People more or less.
@@ -50,6 +52,7 @@ impl Work {
     pub(super) fn absorb(&mut self, other: Self) {
         self.staged.absorb(other.staged);
         self.changes.extend(other.changes);
+        self.prune |= other.prune;
         self.deletion |= other.deletion;
         self.persons += other.persons;
         self.removed = self.removed.saturating_add(other.removed);
@@ -87,11 +90,16 @@ impl Writer {
         if work.changes.is_empty() && !work.deletion && queues == current.vault.queues {
             return Ok(facts(&core, &current.pointer, &current.pointer, moment.now));
         }
-        let Work { mut staged, changes, deletion, persons, removed, publish, .. } = work;
+        let Work { mut staged, changes, prune, deletion, persons, removed, publish, .. } = work;
         let secret = if deletion { Some(new_secret(&core)?) } else { None };
-        let children = match changes.is_empty() {
-            true => duplicate(&current.node.children)?,
-            false => tree::update(&core.pages, &mut staged, &current.node.children, changes)?,
+        let now = &current.node;
+        let persons = now.persons.saturating_add_signed(persons);
+        let (children, persons) = if prune {
+            tree::prune(&core.pages, &mut staged, &now.children)?
+        } else if changes.is_empty() {
+            (duplicate(&now.children)?, persons)
+        } else {
+            (tree::update(&core.pages, &mut staged, &now.children, changes)?, persons)
         };
         let last_deletion = if deletion {
             LastDeletion {
@@ -112,7 +120,6 @@ impl Writer {
         } else {
             (None, current.node.vault_page.duplicate()?)
         };
-        let persons = current.node.persons.saturating_add_signed(persons);
         let node = RootNode { persons, vault_page, children };
         let epoch = current.pointer.epoch + u64::from(deletion);
         let root_key = secret.as_ref().map_or(&self.root_key, |secret| &secret.root_key);

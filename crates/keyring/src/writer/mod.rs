@@ -43,12 +43,12 @@ impl Writer {
         while let Some(jobs) = self.core.queue.take() {
             self.serve(jobs);
         }
-        if self.core.healthy().is_ok()
-            && let Err(error) = self.core.pages.store.remove(&self.dead)
-        {
-            tracing::warn!(%error, "dead pages are left for fsck");
-        }
+        let clean = self.core.healthy().is_ok();
         drop(stopped);
+        let store = &self.core.pages.store;
+        if clean && let Err(error) = store.remove(&self.dead).and_then(|()| store.close()) {
+            tracing::warn!(%error, "the page store was not closed cleanly");
+        }
     }
 
     fn serve(&mut self, jobs: Vec<Job>) {
@@ -65,7 +65,8 @@ impl Writer {
         let moment = Moment::now(&self.core);
         for job in jobs {
             let tags = job.op().tags(&self.core);
-            let conflict = tags.iter().any(|tag| busy.contains(tag));
+            let alone = matches!(job.op(), Op::Prune) && !accepted.is_empty();
+            let conflict = work.prune || alone || tags.iter().any(|tag| busy.contains(tag));
             busy.extend(tags);
             if conflict {
                 later.push(job);
@@ -84,7 +85,8 @@ impl Writer {
             }
         }
         self.core.queue.put_back(later);
-        match self.commit(work, &moment) {
+        let committed = self.core.healthy().and_then(|()| self.commit(work, &moment));
+        match committed {
             Ok(facts) => {
                 accepted.into_iter().for_each(|(reply, outcome)| reply.answer(Ok(Reply { facts, outcome })))
             }

@@ -40,6 +40,8 @@ pub(crate) enum Op {
         tags: Vec<Tag>,
     },
     Rotate,
+    /// Takes lost pages out of the tree. Shares its commit with nothing.
+    Prune,
     /// Lists the stored pages and begins to note which are superseded from here on. Between two commits is the one moment in which
     /// no page is stored that the tree does not yet name.
     Inventory,
@@ -54,7 +56,7 @@ impl Op {
             Self::Block { tags } | Self::RemoveFences { tags } => tags.clone(),
             Self::Erase { people } => people.iter().map(|(tag, _)| *tag).collect(),
             Self::Change { tag, .. } => vec![*tag],
-            Self::Swept { .. } | Self::Rotate | Self::Inventory => Vec::new(),
+            Self::Swept { .. } | Self::Rotate | Self::Prune | Self::Inventory => Vec::new(),
         }
     }
 }

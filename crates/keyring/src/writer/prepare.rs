@@ -50,6 +50,11 @@ pub(super) fn prepare(
         }
         Op::Inventory => Outcome::Pages(core.inventory(dead)?),
         Op::RemoveFences { tags } => plan.remove_fences(tags)?,
+        Op::Prune => {
+            plan.work.prune = true;
+            plan.work.deletion = true;
+            Outcome::Done
+        }
         Op::Rotate => {
             plan.work.deletion = true;
             Outcome::Done
@@ -155,8 +160,10 @@ impl Plan<'_> {
         };
         if let Some(handle_tag) = handle_tag {
             let key = (handle_tag, EntryKind::Handle);
-            tree::find(&self.core.pages, &self.root.node.children, key)?;
-            self.work.changes.push(Change::remove(key));
+            // An entry on a lost page cannot be removed and leads nowhere.
+            if tolerate(tree::find(&self.core.pages, &self.root.node.children, key))?.is_some() {
+                self.work.changes.push(Change::remove(key));
+            }
         }
         let fence = Fence {
             handle: handle.unwrap_or(UNKNOWN_HANDLE),

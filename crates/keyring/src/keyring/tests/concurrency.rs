@@ -8,7 +8,7 @@ use oubliette_engine::{EngineError, PageId, RawPage};
 
 use super::*;
 
-/// Pages whose writes take as long as a disk's.
+/// Pages whose reads and writes take as long as a disk's.
 struct Slow(MemoryPages);
 
 impl PageStore for Slow {
@@ -17,6 +17,7 @@ impl PageStore for Slow {
         self.0.write(pages)
     }
     fn read(&self, id: &PageId) -> Result<Option<Box<RawPage>>, EngineError> {
+        thread::sleep(Duration::from_micros(200));
         self.0.read(id)
     }
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
@@ -62,6 +63,26 @@ fn threads_share_commits() {
     let commits = keyring.generation() - 1;
     assert!(commits <= 60, "{commits} commits for 109 people");
     assert_eq!(keyring.verify(false).unwrap().persons, 109);
+}
+
+/// Else a cut would reach one of them and miss the other.
+#[test]
+fn threads_that_load_a_person_at_once_share_one_object() {
+    let ground = Ground { pages: Arc::new(Slow(MemoryPages::new())), ..Ground::new() };
+    ground.create().bulk_create((0..20).map(|n| user(&format!("{n}")))).unwrap();
+    let keyring = ground.open();
+    for n in 0..20 {
+        let start = Barrier::new(6);
+        let load = || {
+            start.wait();
+            keyring.subject(&user(&format!("{n}"))).unwrap()
+        };
+        let loaded: Vec<Subject> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(load)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(loaded.iter().all(|subject| Arc::ptr_eq(&subject.person, &loaded[0].person)));
+    }
 }
 
 #[test]

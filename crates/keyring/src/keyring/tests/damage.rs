@@ -144,6 +144,41 @@ fn a_person_whose_pages_are_lost_can_be_erased() {
 }
 
 #[test]
+fn pruning_gives_up_what_is_lost_and_nothing_else() {
+    for nth in 0..12 {
+        let (pair, ground) = paired();
+        let keyring = ground.create();
+        keyring.bulk_create((0..120).map(|n| user(&format!("{n}")))).unwrap();
+        let mut tree = keyring.core.pages.cached();
+        tree.sort_unstable();
+        let id = tree[nth * tree.len() / 12];
+        drop(keyring);
+        [0, 1].into_iter().for_each(|copy| pair.damage(copy, &id, nth % 2 == 0));
+        let keyring = ground.open();
+        let names: Vec<UserId> = (0..120).map(|n| user(&format!("{n}"))).collect();
+        let lost = |name: &UserId| matches!(keyring.subject(name), Err(KeyringError::Corrupt { .. }));
+        let lost: Vec<bool> = names.iter().map(lost).collect();
+        let count = lost.iter().filter(|lost| **lost).count() as u64;
+        pair.ill.store(true, Ordering::SeqCst);
+        assert!(matches!(keyring.prune_lost(), Err(KeyringError::MirrorIll { .. })));
+        pair.ill.store(false, Ordering::SeqCst);
+        keyring.prune_lost().unwrap();
+        assert_eq!(keyring.population(), 120 - count);
+        let report = keyring.verify(false).unwrap();
+        assert!(
+            report.faults.iter().all(|fault| fault.contains("does not lead back")),
+            "{:?}",
+            report.faults
+        );
+        for (name, lost) in names.iter().zip(lost) {
+            let outcome = &keyring.erase(std::slice::from_ref(name)).unwrap()[0];
+            assert_eq!(matches!(outcome, ErasureOutcome::Unknown), lost);
+        }
+        assert_eq!(keyring.population(), 0);
+    }
+}
+
+#[test]
 fn every_single_page_may_be_lost_without_a_wrong_answer() {
     let (pair, ground) = paired();
     let keyring = ground.create();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
-use oubliette_crypto::{CellShare, PageHeader, PageKind, PageRef, Path, RootKey, VaultId, open_page};
+use oubliette_crypto::{CellShare, PageHeader, PageKey, PageKind, Path, RootKey, VaultId, open_page};
 use oubliette_engine::{EngineError, PageId, RawPage};
 
 use super::*;
@@ -84,40 +84,58 @@ impl RootCell for TapedCell {
     }
 }
 
-/// Everything the tape gives to whoever holds `root`: from each root page that opens, any 44 bytes of an opened page are
-/// tried as a reference to any other page on the tape. No knowledge of layouts.
+/// Everything the tape gives to whoever holds `root`. Any 44 bytes of an open page that begin with the name of a page on the tape
+/// are taken for a reference, and every key found so is tried on every page, by whatever name. No knowledge of layouts.
 fn closure(tape: &Tape, pointers: &[RootPointer], root: &RootKey) -> (Vec<[u8; 976]>, HashSet<u64>) {
-    const KINDS: [PageKind; 6] =
-        [PageKind::Inner, PageKind::Leaf, PageKind::Vault, PageKind::State, PageKind::Cover, PageKind::Chain];
-    let ever = tape.ever.lock().unwrap();
-    let (mut open, mut generations, mut seen) = (Vec::new(), HashSet::new(), HashSet::new());
+    let vault = pointers[0].vault;
+    let mut shut = tape.ever.lock().unwrap().clone();
+    let (mut open, mut generations) = (Vec::new(), HashSet::new());
     for pointer in pointers {
         let key = derive_root_page_key(root, &pointer.salt, pointer.generation);
-        let header = PageHeader { kind: PageKind::Root, id: pointer.root_page, vault: pointer.vault };
-        if let Ok(body) = open_page(&key, &header, &ever[&pointer.root_page]) {
+        let Some(raw) = shut.get(&pointer.root_page) else { continue };
+        if let Ok(body) = open_page(&key, &header(pointer.root_page, raw, vault), raw) {
             generations.insert(pointer.generation);
+            shut.remove(&pointer.root_page);
             open.push(*body.expose());
         }
     }
+    let names: HashSet<PageId> = tape.ever.lock().unwrap().keys().copied().collect();
+    let mut keys: HashSet<[u8; 32]> = HashSet::new();
     let mut next = 0;
     while next < open.len() {
         let body = open[next];
-        for reference in body.windows(44) {
+        for reference in body.windows(44).filter(|bytes| names.contains::<[u8]>(&bytes[..12])) {
             let id: PageId = reference[..12].try_into().unwrap();
-            let Some(raw) = ever.get(&id).filter(|_| !seen.contains(&id)) else { continue };
-            let page = PageRef::decode(reference).unwrap();
-            for kind in KINDS {
-                if let Ok(body) =
-                    open_page(&page.key, &PageHeader { kind, id, vault: pointers[0].vault }, raw)
-                {
-                    seen.insert(id);
-                    open.push(*body.expose());
-                }
+            keys.insert(reference[12..].try_into().unwrap());
+            let key = PageKey::from_slice(&reference[12..]).unwrap();
+            let opened = shut.get(&id).and_then(|raw| open_page(&key, &header(id, raw, vault), raw).ok());
+            if let Some(body) = opened {
+                shut.remove(&id);
+                open.push(*body.expose());
             }
         }
         next += 1;
     }
+    for key in &keys {
+        let key = PageKey::from_slice(key).unwrap();
+        let opened = shut.iter().filter_map(|(id, raw)| open_page(&key, &header(*id, raw, vault), raw).ok());
+        open.extend(opened.map(|body| *body.expose()));
+    }
     (open, generations)
+}
+
+/// What the page says of itself.
+fn header(id: PageId, raw: &RawPage, vault: VaultId) -> PageHeader {
+    const KINDS: [PageKind; 7] = [
+        PageKind::Root,
+        PageKind::Inner,
+        PageKind::Leaf,
+        PageKind::Vault,
+        PageKind::State,
+        PageKind::Cover,
+        PageKind::Chain,
+    ];
+    PageHeader { kind: KINDS[usize::from(raw[3]) - 1], id, vault }
 }
 
 #[test]
