@@ -42,6 +42,7 @@ mod fragment;
 mod node;
 mod pack;
 mod read;
+mod secrets;
 
 pub use fragment::FragmentError;
 pub use read::HighestCut;

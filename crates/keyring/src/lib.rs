@@ -57,7 +57,7 @@ pub use cell::{CellError, CellSlot, CellState, ErasureClass, FileCell, MemoryCel
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use core::KeyringOptions;
 pub use error::KeyringError;
-pub use keyring::{Keyring, VerifyReport};
+pub use keyring::{Keyring, MemorySecret, VerifyReport};
 pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord};
 pub use oubliette_crypto::cover::HighestCut;
 pub use person::{KeyLease, OperationGuard, RestrictionChange, Restrictions, Subject};

@@ -116,6 +116,11 @@ impl Pages {
         self.cache().iter().map(|(id, _)| *id).collect()
     }
 
+    /// Shows every plaintext page in the cache.
+    pub(crate) fn each_cached(&self, visit: &mut dyn FnMut(&PageId, &PageBody)) {
+        self.cache().iter().for_each(|(id, body)| visit(id, body));
+    }
+
     fn cache(&self) -> MutexGuard<'_, LruCache<PageId, Arc<PageBody>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

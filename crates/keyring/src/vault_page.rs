@@ -109,6 +109,11 @@ impl VaultPage {
         Ok((next, page))
     }
 
+    /// The heads of the chains.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = &PageRef> {
+        self.sweep.iter().chain(&self.intents)
+    }
+
     fn encode(&self) -> Result<PageBody, Malformed> {
         let count = |n: usize| u32::try_from(n).map(u32::to_be_bytes).map_err(|_| Malformed);
         let last = &self.last_deletion;

@@ -1,6 +1,7 @@
 //! The keyring's own face: opening, people, and housekeeping.
 
 mod people;
+mod secrets;
 mod verify;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::tree::{Entry, Walker, walk};
 use crate::user::UserId;
 use crate::writer::{Facts, Op, Outcome, Reply, Writer};
 
+pub use secrets::MemorySecret;
 pub use verify::VerifyReport;
 
 /// People in one commit of a bulk load.

@@ -39,6 +39,11 @@ impl People {
         }
     }
 
+    /// Everybody in memory.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Person>> {
+        self.held.values().filter_map(Weak::upgrade)
+    }
+
     /// Whoever holds the person keeps them; nobody finds them here any more.
     pub(crate) fn remove(&mut self, tag: &Tag) {
         self.held.remove(tag);
