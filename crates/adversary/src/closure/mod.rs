@@ -1,0 +1,101 @@
+//! All that follows from the evidence: every key opens what it can, everything opened is searched for more keys, until nothing new
+//! comes. Written from docs/formats.md alone; of the vault's code only the primitives are used.
+//!
+//! Keys are tried where they belong *and everywhere else*: every key on every page, every leaf key on every object, a secret
+//! of unknown use in all its possible uses. So a key that was used twice or kept in the wrong place is found.
+
+mod cell;
+mod fields;
+mod fragment;
+mod objects;
+mod page;
+mod pages;
+mod path;
+mod report;
+mod value;
+
+pub use report::{Counts, Report};
+
+use std::collections::HashSet;
+
+use oubliette_crypto::PageKind;
+
+use crate::canary::Canary;
+use crate::evidence::{Evidence, Held};
+use objects::Objects;
+use pages::Pages;
+
+/// Any secret's bytes.
+type Key = [u8; 32];
+/// A page's name and key.
+type PageRef = ([u8; 12], Key);
+
+/// Opens what can be opened.
+pub fn close(evidence: &Evidence) -> Report {
+    let mut report = Report::default();
+    look_in_clear(evidence, &mut report);
+
+    let memory: HashSet<Key> = evidence
+        .memory
+        .iter()
+        .filter_map(|held| match held {
+            Held::Key(key) => Some(*key),
+            Held::Page { .. } => None,
+        })
+        .collect();
+    let mut roots = cell::roots(&evidence.cells);
+    roots.extend(&memory);
+    let everything = evidence.cells.iter().chain(&evidence.other).chain(&evidence.pages);
+    let pointers: HashSet<_> = everything.flat_map(|bytes| cell::pointers(bytes)).collect();
+    report.counts.roots = roots.len() as u64;
+    report.counts.pointers = pointers.len() as u64;
+
+    let mut pages = Pages::new(evidence);
+    for held in &evidence.memory {
+        if let Held::Page { id, body } = held {
+            pages.plaintext(*id, body);
+        }
+    }
+    for pointer in &pointers {
+        for root in &roots {
+            pages.learn(cell::root_page_key(root, pointer).map(|key| (pointer.root_page, key)));
+        }
+    }
+    pages.learn_loose(&memory);
+    pages.open_all(&mut report);
+
+    let mut objects = Objects::new(evidence, pages.vaults());
+    for (place, seed) in &pages.seeds {
+        objects.descend(place, seed);
+    }
+    let placed: HashSet<Key> = pages.seeds.iter().map(|(_, seed)| *seed).collect();
+    let loose =
+        memory.iter().chain(&pages.lost_seeds).filter(|key| !placed.contains(*key) && !pages.used(key));
+    let loose: HashSet<Key> = loose.copied().collect();
+    report.counts.loose_secrets = loose.len() as u64;
+    for seed in &loose {
+        objects.descend_anywhere(seed);
+    }
+    objects.learn(loose);
+    objects.open_all(&mut report);
+    report
+}
+
+/// Canaries that need no key at all.
+fn look_in_clear(evidence: &Evidence, report: &mut Report) {
+    let pairs = evidence.rows.iter().chain(&evidence.blobs).flat_map(|(key, value)| [key, value]);
+    for bytes in pairs.chain(&evidence.pages).chain(&evidence.other) {
+        report.counts.bytes += bytes.len() as u64;
+        Canary::find(bytes, &mut report.in_clear);
+    }
+}
+
+impl Report {
+    fn read_page(&mut self, kind: PageKind, body: &[u8], tag_key: Option<Key>) {
+        self.tag_keys.extend(tag_key);
+        Canary::find(body, &mut self.reached);
+        if matches!(kind, PageKind::Leaf | PageKind::Chain) {
+            self.tables.push(body.to_vec());
+        }
+    }
+}

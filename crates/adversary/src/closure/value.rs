@@ -1,0 +1,136 @@
+//! Rows, blobs and the objects in them (docs/formats.md, sections 6 and 8).
+
+use oubliette_crypto::object::{HEADER_LEN, Reader, SEALED_CHUNK_LEN};
+use oubliette_crypto::{Branch, Class, Codec, Handle, Kind, ObjectContext, ObjectKey, Policy, VaultId};
+
+use super::Key;
+use super::fields::Fields;
+use super::path::{self, Bits};
+
+const FRAME: usize = 131_072;
+
+/// The place that a row key names. The context of whatever is sealed there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    handle: [u8; 16],
+    class: u8,
+    branch: u8,
+    compartment: u32,
+    seq: u64,
+}
+
+impl Place {
+    pub(super) fn read(row_key: &[u8]) -> Option<Self> {
+        let mut fields = Fields(row_key);
+        let handle = fields.array()?;
+        let (class, branch) = (fields.u8()?, fields.u8()?);
+        let (compartment, seq) = (fields.u32()?, fields.u64()?);
+        (handle != [0; 16] && fields.0.is_empty()).then_some(Self { handle, class, branch, compartment, seq })
+    }
+
+    pub(super) fn path(&self) -> Bits {
+        path::leaf(self.class, self.compartment, self.branch, self.seq)
+    }
+
+    fn contexts(&self, vault: VaultId, kinds: &[Kind]) -> Vec<ObjectContext> {
+        let (Ok(class), Ok(branch)) = (Class::try_from(self.class), Branch::try_from(self.branch)) else {
+            return Vec::new();
+        };
+        let Self { handle, compartment, seq, .. } = *self;
+        let handle = Handle(handle);
+        let context =
+            |kind, policy| ObjectContext { kind, vault, handle, class, branch, compartment, seq, policy };
+        kinds.iter().flat_map(|kind| [context(*kind, Policy::None), context(*kind, Policy::Author)]).collect()
+    }
+}
+
+/// One sealed object and what it may have been sealed for.
+pub(super) struct Sealed<'e> {
+    bytes: &'e [u8],
+    contexts: Vec<ObjectContext>,
+    /// A body's head, by number.
+    pub(super) head: Option<usize>,
+    /// The plaintext and the key, once they are known.
+    pub(super) open: Option<(Vec<u8>, ObjectContext)>,
+}
+
+impl<'e> Sealed<'e> {
+    fn new(bytes: &'e [u8], contexts: Vec<ObjectContext>) -> Self {
+        Self { bytes, contexts, head: None, open: None }
+    }
+
+    pub(super) fn body(bytes: &'e [u8], place: &Place, vault: VaultId, head: Option<usize>) -> Self {
+        let kinds = [Kind::Body(Codec::Plain), Kind::Body(Codec::Zstd)];
+        Self { head, ..Self::new(bytes, place.contexts(vault, &kinds)) }
+    }
+
+    /// Tries a key, which costs one commitment for each context; answers how many were computed.
+    pub(super) fn attempt(&mut self, key: &Key) -> u64 {
+        let (Some(header), Ok(key)) = (self.bytes.first_chunk::<HEADER_LEN>(), ObjectKey::from_slice(key))
+        else {
+            return 0;
+        };
+        for (tried, context) in (1..).zip(&self.contexts) {
+            if let Ok(reader) = Reader::new(&key, context, header) {
+                self.open =
+                    Some((chunks(&reader, self.bytes.get(HEADER_LEN..).unwrap_or_default()), *context));
+                return tried;
+            }
+        }
+        self.contexts.len() as u64
+    }
+}
+
+/// As many chunks as open: an upload that broke off has a beginning, too.
+fn chunks(reader: &Reader, sealed: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    for (index, chunk) in (0..).zip(sealed.chunks(SEALED_CHUNK_LEN)) {
+        let opened = reader.open_chunk(index, false, chunk, &mut plain);
+        if opened.or_else(|_| reader.open_chunk(index, true, chunk, &mut plain)).is_err() {
+            break;
+        }
+    }
+    plain
+}
+
+/// What a row's value holds: the object in the row itself, and the name of its blob.
+pub(super) fn read_row<'e>(
+    place: &Place,
+    value: &'e [u8],
+    vault: VaultId,
+) -> Option<(Sealed<'e>, Option<&'e [u8]>)> {
+    let mut fields = Fields(value);
+    fields.u8()?;
+    if fields.u8()? == 0 {
+        return Some((Sealed::new(fields.0, place.contexts(vault, &[Kind::Small])), None));
+    }
+    let length = fields.u16()?.into();
+    let reference = fields.take(length)?;
+    Some((Sealed::new(fields.0, place.contexts(vault, &[Kind::Head])), Some(reference)))
+}
+
+/// The content of a body in zstd frames, with the help of its head.
+pub(super) fn unpack(head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+    let mut fields = Fields(head);
+    fields.take(2)?;
+    let content = usize::try_from(fields.u64()?).ok()?;
+    fields.u64()?;
+    let length = usize::try_from(fields.u64()?).ok()?;
+    let facts = fields.u16()?;
+    let facts_in_body = if facts & 0x8000 == 0 { 0 } else { usize::from(facts & 0x7fff) };
+    let frames = content.div_ceil(FRAME);
+    let table = length.checked_sub(facts_in_body)?.checked_sub(frames.checked_mul(4)?)?;
+    let mut table = Fields(body.get(table..)?);
+    let mut stored = Fields(body);
+    let mut plain = Vec::new();
+    for _ in 0..frames {
+        let entry = table.u32()?;
+        let frame = stored.take((entry & 0x7fff_ffff) as usize)?;
+        if entry >> 31 == 1 {
+            plain.extend_from_slice(frame);
+        } else {
+            plain.extend(zstd::bulk::decompress(frame, FRAME).ok()?);
+        }
+    }
+    Some(plain)
+}

@@ -1,0 +1,128 @@
+//! Random histories, and one that has everything in it.
+
+use std::collections::BTreeMap;
+
+use oubliette_adversary::{FolderGround, Leak, MemoryGround, World, close};
+use oubliette_store::VaultOptions;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::filler::Size;
+use crate::history::History;
+use crate::op::{Op, PEOPLE, any_op};
+
+/// Key times blob, in one history with its seizures. Less would be no search.
+const LEAST_TRIALS: u64 = 10_000;
+
+/// Two people and all that can be forgotten of them, seized before and after each step.
+const EVERYTHING: &[Op] = &[
+    Op::Put { who: 0, spot: 0, size: Size::Small },
+    Op::Put { who: 0, spot: 0, size: Size::Packed },
+    Op::Put { who: 0, spot: 0, size: Size::Dense },
+    Op::Put { who: 0, spot: 1, size: Size::Packed },
+    Op::Put { who: 1, spot: 0, size: Size::Small },
+    Op::Say { who: 0, to: 1, long: false },
+    Op::Say { who: 1, to: 0, long: true },
+    Op::Say { who: 0, to: 1, long: true },
+    Op::Say { who: 0, to: 1, long: false },
+    Op::Say { who: 1, to: 0, long: false },
+    Op::Consent { who: 0 },
+    Op::SetSteam { who: 0, spot: 0 },
+    Op::SetSteam { who: 0, spot: 0 },
+    Op::SetSteam { who: 0, spot: 1 },
+    Op::Seize,
+    Op::ForgetVersion { who: 0, spot: 0, nth: 1 },
+    Op::Seize,
+    Op::ForgetMessage { who: 0, to: 1, nth: 1 },
+    Op::ForgetThrough { who: 1, to: 0, nth: 0 },
+    Op::Move { who: 0 },
+    Op::Seize,
+    Op::Restart,
+    Op::ForgetSlot { who: 0, spot: 1 },
+    Op::ForgetSteam { who: 0, spot: 0 },
+    Op::Seize,
+    Op::Withdraw { who: 0 },
+    Op::ForgetSide { who: 1, to: 0 },
+    Op::Say { who: 1, to: 0, long: false },
+    Op::Seize,
+    Op::Erase { who: 0 },
+    Op::Seize,
+    Op::Sweep,
+    Op::Reopen { who: 0 },
+    Op::Put { who: 0, spot: 2, size: Size::Dense },
+    Op::Say { who: 0, to: 1, long: false },
+    Op::Restart,
+    Op::Seize,
+    Op::Erase { who: 1 },
+    Op::Seize,
+];
+
+fn in_memory(folder: &tempfile::TempDir, cells: u8, compress: bool) -> History {
+    let options = VaultOptions { compress: Some(compress), ..VaultOptions::default() };
+    History::new(World::create(MemoryGround::new(folder.path(), cells).unwrap(), options).unwrap())
+}
+
+fn run(history: &mut History, ops: &[Op]) -> Result<(), Leak> {
+    ops.iter().try_for_each(|op| history.apply(op))?;
+    history.seize()
+}
+
+#[test]
+fn everything_that_can_be_forgotten_is() {
+    for (cells, compress) in [(1, true), (2, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = in_memory(&folder, cells, compress);
+        run(&mut history, EVERYTHING).unwrap_or_else(|leak| panic!("{leak}"));
+        assert!(history.trials >= LEAST_TRIALS, "only {} trials", history.trials);
+        println!("{} trials; {:?}", history.trials, history.done);
+    }
+}
+
+#[test]
+fn on_real_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let ground = FolderGround::new(folder.path()).unwrap();
+    let mut history = History::new(World::create(ground, VaultOptions::default()).unwrap());
+    run(&mut history, EVERYTHING).unwrap_or_else(|leak| panic!("{leak}"));
+    assert!(history.trials >= LEAST_TRIALS, "only {} trials", history.trials);
+}
+
+/// While the fence stands it says that the person existed; after it nothing does, to nobody.
+#[test]
+fn after_the_fence_no_guess_is_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = in_memory(&folder, 1, true);
+    run(&mut history, EVERYTHING).unwrap();
+    let departed: Vec<_> = history.departed().cloned().collect();
+    let guess = |history: &History| {
+        let report = close(&history.world.seize().unwrap());
+        departed.iter().map(|id| report.confirms(id.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(guess(&history), [true]);
+    history.world.advance(31 * 24 * 3600);
+    assert_eq!(history.world.keyring().unwrap().remove_expired_fences().unwrap(), 1);
+    assert_eq!(guess(&history), [false]);
+}
+
+#[test]
+fn random_histories() {
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 6, max_shrink_iters: 40, ..ProptestConfig::default() });
+    let done = std::cell::RefCell::new(BTreeMap::<&str, usize>::new());
+    let histories = (prop::collection::vec(any_op(), 60..90), any::<bool>());
+    let outcome = runner.run(&histories, |(ops, compress)| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = in_memory(&folder, 1, compress);
+        let third = ops.len() / 3;
+        let mut ops = ops;
+        ops.insert(third, Op::Seize);
+        ops.insert(2 * third, Op::Seize);
+        ops.extend((0..PEOPLE / 2).map(|who| Op::Erase { who }));
+        run(&mut history, &ops).map_err(|leak| TestCaseError::fail(leak.to_string()))?;
+        prop_assert!(history.trials >= LEAST_TRIALS, "only {} trials", history.trials);
+        history.done.iter().for_each(|(what, times)| *done.borrow_mut().entry(what).or_default() += times);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    println!("{:?}", done.borrow());
+}

@@ -1,0 +1,13 @@
+//! The claim: what was acknowledged as forgotten is reached by nobody who has the whole tape and all present secrets; and the
+//! proof that the search for it sees: everything alive is reached, and planted mistakes are found.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the size of the search is part of what a run proves")]
+
+mod conversations;
+mod filler;
+mod histories;
+mod history;
+mod op;
+mod people;
+mod planted;
