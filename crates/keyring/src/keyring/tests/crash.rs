@@ -272,6 +272,9 @@ fn check(keyring: &Keyring, ground: &Ground, expected: &Expected, at: &str) {
         assert!(state.pointers.len() == 2 && state.pointers[0] == state.pointers[1], "{at}");
         assert_eq!(state.pointers[0].generation, keyring.generation());
     }
+    let recorded = |generation: &u64| ground.ledger.find(*generation).unwrap().is_some();
+    let records = (1..=keyring.generation()).filter(recorded).count() as u64;
+    assert_eq!(records, keyring.epoch() - 1, "{at}: every deletion has its record");
     let report = keyring.verify(true).unwrap();
     assert_eq!(report.faults, [""; 0], "{at}");
     assert_eq!(keyring.verify(false).unwrap().orphans, 0, "{at}");

@@ -102,24 +102,34 @@ fn closure(tape: &Tape, pointers: &[RootPointer], root: &RootKey) -> (Vec<[u8; 9
     let names: HashSet<PageId> = tape.ever.lock().unwrap().keys().copied().collect();
     let mut keys: HashSet<[u8; 32]> = HashSet::new();
     let mut next = 0;
-    while next < open.len() {
-        let body = open[next];
-        for reference in body.windows(44).filter(|bytes| names.contains::<[u8]>(&bytes[..12])) {
-            let id: PageId = reference[..12].try_into().unwrap();
-            keys.insert(reference[12..].try_into().unwrap());
-            let key = PageKey::from_slice(&reference[12..]).unwrap();
-            let opened = shut.get(&id).and_then(|raw| open_page(&key, &header(id, raw, vault), raw).ok());
-            if let Some(body) = opened {
-                shut.remove(&id);
-                open.push(*body.expose());
+    loop {
+        while next < open.len() {
+            let body = open[next];
+            for reference in body.windows(44).filter(|bytes| names.contains::<[u8]>(&bytes[..12])) {
+                let id: PageId = reference[..12].try_into().unwrap();
+                keys.insert(reference[12..].try_into().unwrap());
+                let key = PageKey::from_slice(&reference[12..]).unwrap();
+                let opened = shut.get(&id).and_then(|raw| open_page(&key, &header(id, raw, vault), raw).ok());
+                if let Some(body) = opened {
+                    shut.remove(&id);
+                    open.push(*body.expose());
+                }
             }
+            next += 1;
         }
-        next += 1;
-    }
-    for key in &keys {
-        let key = PageKey::from_slice(key).unwrap();
-        let opened = shut.iter().filter_map(|(id, raw)| open_page(&key, &header(*id, raw, vault), raw).ok());
-        open.extend(opened.map(|body| *body.expose()));
+        for key in &keys {
+            let key = PageKey::from_slice(key).unwrap();
+            shut.retain(|id, raw| match open_page(&key, &header(*id, raw, vault), raw) {
+                Ok(body) => {
+                    open.push(*body.expose());
+                    false
+                }
+                Err(_) => true,
+            });
+        }
+        if next == open.len() {
+            break;
+        }
     }
     (open, generations)
 }
