@@ -10,6 +10,8 @@
 mod chats;
 mod crash;
 mod erasure;
+mod folder;
+mod model;
 mod saves;
 mod secrets;
 mod world;

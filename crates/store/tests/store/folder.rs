@@ -1,0 +1,160 @@
+//! A vault in a real folder: opening, and what is said when something is missing.
+
+use std::fs;
+use std::path::Path;
+
+use oubliette_engine::{SledMode, SledOptions};
+use oubliette_store::{EngineOptions, Vault, VaultError, VaultOptions};
+use tempfile::TempDir;
+
+use crate::world::{get, noise, person, put, text, texts};
+
+fn options() -> VaultOptions {
+    // Without the binary's system call filter.
+    let sled = SledOptions { mode: SledMode::Exclusive, cache_bytes: 8 << 20, ..SledOptions::default() };
+    VaultOptions { engine: EngineOptions { sled }, ..VaultOptions::default() }
+}
+
+fn open(dir: &Path) -> Result<Vault, VaultError> {
+    Vault::open(dir, options())
+}
+
+/// A closed vault with something in it.
+fn made() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = Vault::create(dir.path(), options()).unwrap();
+    let (ann, bob) = (person(&vault, "ann"), person(&vault, "bob"));
+    put(&ann, "big", &noise(700_000, 4));
+    put(&ann, "gone", &noise(50_000, 5));
+    ann.chats().append("bob", &[text("hi")]).unwrap();
+    ann.saves().forget_slot("doom", "gone").unwrap();
+    put(&bob, "x", b"y");
+    vault.erase(&["bob"]).unwrap();
+    vault.close().unwrap();
+    vault.close().unwrap();
+    dir
+}
+
+fn whole(vault: &Vault) {
+    let ann = vault.subject("ann").unwrap();
+    assert_eq!(get(&ann, "big", None).unwrap(), noise(700_000, 4));
+    assert_eq!(texts(&ann, "bob"), ["hi"]);
+    assert!(matches!(vault.subject("bob"), Err(VaultError::SubjectErased { .. })));
+    assert!(vault.fsck(false, &mut |_, _| ()).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_vault_comes_back_and_is_nobody_elses() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = made();
+    assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    let vault = open(dir.path()).unwrap();
+    whole(&vault);
+    assert!(matches!(open(dir.path()), Err(VaultError::InUse { .. })));
+    assert!(matches!(Vault::create(dir.path(), options()), Err(VaultError::Format { .. })));
+    assert!(vault.not_ready().is_empty(), "{:?}", vault.not_ready());
+    let status = vault.status().unwrap();
+    assert!(
+        status.subjects == 1
+            && status.blob_disk > 700_000
+            && status.cell_class == "E0"
+            && status.problems.is_empty()
+    );
+    while vault.sweep(100).unwrap().left > 0 {}
+    vault.close().unwrap();
+    drop(vault);
+    whole(&open(dir.path()).unwrap());
+}
+
+#[test]
+fn a_missing_or_foreign_cell_is_named() {
+    let (dir, other) = (made(), made());
+    let cell = dir.path().join("root.cell");
+    fs::rename(&cell, dir.path().join("aside")).unwrap();
+    let said = |result: Result<Vault, VaultError>| match result.err().unwrap() {
+        VaultError::KeysLost { detail } => detail,
+        other => panic!("{other}"),
+    };
+    assert!(said(open(dir.path())).contains("root.cell is missing"));
+    fs::copy(other.path().join("root.cell"), &cell).unwrap();
+    assert!(said(open(dir.path())).contains("belongs to vault"));
+    fs::write(&cell, vec![0; 57_344]).unwrap();
+    said(open(dir.path()));
+    fs::rename(dir.path().join("aside"), &cell).unwrap();
+    whole(&open(dir.path()).unwrap());
+}
+
+#[test]
+fn a_lost_copy_of_the_key_plane_is_made_anew() {
+    for lost in ["keys-a", "keys-b"] {
+        let dir = made();
+        fs::remove_dir_all(dir.path().join(lost)).unwrap();
+        let vault = open(dir.path()).unwrap();
+        whole(&vault);
+        assert!(vault.status().unwrap().problems.iter().any(|p| p.contains(lost)), "{lost}");
+        vault.close().unwrap();
+        drop(vault);
+        let kept = if lost == "keys-a" { "keys-b" } else { "keys-a" };
+        fs::remove_dir_all(dir.path().join(kept)).unwrap();
+        whole(&open(dir.path()).unwrap());
+    }
+}
+
+#[test]
+fn lost_rows_and_strange_folders_are_named() {
+    let dir = made();
+    fs::remove_dir_all(dir.path().join("rows")).unwrap();
+    assert!(matches!(open(dir.path()), Err(VaultError::RowsLost { .. })));
+
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(open(empty.path()), Err(VaultError::Format { .. })));
+    assert!(matches!(open(&empty.path().join("nowhere")), Err(VaultError::Format { .. })));
+
+    let dir = made();
+    let marker = dir.path().join("vault.json");
+    let json = fs::read_to_string(&marker).unwrap();
+    for bad in [json.replace("\"format\": 1", "\"format\": 2"), json.replace("sled", "redb"), "{".to_owned()]
+    {
+        assert_ne!(bad, json);
+        fs::write(&marker, bad).unwrap();
+        assert!(matches!(open(dir.path()), Err(VaultError::Format { .. })));
+    }
+    fs::remove_file(&marker).unwrap();
+    let said = open(dir.path()).err().unwrap().to_string();
+    assert!(said.contains("vault.json"), "{said}");
+    fs::write(&marker, json).unwrap();
+    whole(&open(dir.path()).unwrap());
+}
+
+/// No name and no user id stands in any file but inside sealed bytes.
+#[test]
+fn the_folder_tells_no_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = Vault::create(dir.path(), options()).unwrap();
+    let subject = person(&vault, "canary-user");
+    subject
+        .saves()
+        .put("canary-game", "canary-slot", &Default::default(), &mut b"canary-save".as_slice())
+        .unwrap();
+    person(&vault, "canary-peer");
+    subject.chats().append("canary-peer", &[text("canary-text")]).unwrap();
+    subject.consents().give("steam_credentials", &Default::default()).unwrap();
+    let fields = oubliette_store::SteamFields([("password".to_owned(), "canary-password".to_owned())].into());
+    subject.credentials().set_steam("canary-account", fields).unwrap();
+    vault.close().unwrap();
+    let mut files = 0;
+    let mut folders = vec![dir.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            assert!(!bytes.windows(6).any(|window| window == b"canary"), "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 6);
+}
