@@ -149,7 +149,7 @@ impl Consents {
                 highest => self.person.restrict_and_cut(change, compartments_through(class, highest)?),
             }
         };
-        self.person.unlearn(class);
+        self.person.unlearn_all(class);
         cut
     }
 }

@@ -7,6 +7,30 @@
 //! | a person's content | [`Vault::subject`], then [`Subject::saves`], [`Subject::chats`], [`Subject::credentials`], [`Subject::consents`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
 //!
+//! ```
+//! use oubliette_store::{PutOptions, SubjectFacts, Vault, VaultError, VaultOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path();
+//! let vault = Vault::create(dir, VaultOptions::default())?;
+//! vault.put_subject("ann", &SubjectFacts::default(), false)?;
+//! let saves = vault.subject("ann")?.saves();
+//!
+//! let stored = saves.put("doom", "slot 1", &PutOptions::default(), &mut b"E1M1".as_slice())?;
+//! assert_eq!(stored.version, 1);
+//! let mut reader = saves.get("doom", "slot 1", None)?;
+//! assert_eq!(reader.next_chunk()?.as_deref(), Some(b"E1M1".as_slice()));
+//! drop(reader); // an erasure waits for readers
+//!
+//! vault.erase(&["ann"])?; // from here on every copy is noise
+//! assert!(matches!(vault.subject("ann"), Err(VaultError::SubjectErased { .. })));
+//! while vault.sweep(1000)?.left > 0 {} // and now its space is free, too
+//! vault.close()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Everything is synchronous and may be called from any thread. It does not decide who may ask, and knows no HTTP. What each
 //! operation writes, in which order, and what a crash leaves: `docs/store.md`; layouts: `docs/formats.md`, sections 6 and 8.
 

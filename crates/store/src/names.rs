@@ -171,8 +171,19 @@ impl Person {
         }
     }
 
-    /// Takes note that the metas of a class changed otherwise.
-    pub(crate) fn unlearn(&self, class: Class) {
+    /// Takes note that a compartment was cut. Its name may belong to a new one by now.
+    pub(crate) fn unlearn(&self, class: Class, name: &Name, compartment: u32) {
+        let _lock = self.vault.people.lock((self.handle(), class));
+        let mut kept = lock(&self.vault.names.0);
+        let Some(table) = kept.tables.get_mut(&(self.handle(), class)) else { return };
+        if table.names.get(name).is_some_and(|entry| entry.compartment == compartment) {
+            table.names.remove(name);
+            kept.names -= 1;
+        }
+    }
+
+    /// The same of all compartments of a class.
+    pub(crate) fn unlearn_all(&self, class: Class) {
         let _lock = self.vault.people.lock((self.handle(), class));
         let mut kept = lock(&self.vault.names.0);
         if let Some(table) = kept.tables.pop(&(self.handle(), class)) {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use oubliette_crypto::{Class, Handle, HighestCut, Kind, Leaf, ObjectContext, Path};
 use oubliette_engine::{Batch, EngineError};
-use oubliette_keyring::{KeyLease, OperationGuard, RestrictionChange, Subject as Keys};
+use oubliette_keyring::{
+    CutRecord, KeyLease, KeyringError, OperationGuard, RestrictionChange, Subject as Keys,
+};
 
 use crate::VaultError;
 use crate::objects::{Draft, forget_blobs, policy};
@@ -136,8 +138,7 @@ impl Person {
 
     /// Cuts paths in the person's tree; acknowledged only when nobody holds a key below them any more.
     pub(crate) fn cut(&self, paths: Vec<Path>) -> Result<(), VaultError> {
-        self.vault.keyring.cut(&self.keys, paths)?;
-        Ok(())
+        self.cut_answer(self.vault.keyring.cut(&self.keys, paths))
     }
 
     /// Changes what restricts this person; durable when it returns.
@@ -152,8 +153,15 @@ impl Person {
         change: RestrictionChange,
         paths: Vec<Path>,
     ) -> Result<(), VaultError> {
-        self.vault.keyring.restrict_and_cut(&self.keys, vec![change], paths)?;
-        Ok(())
+        self.cut_answer(self.vault.keyring.restrict_and_cut(&self.keys, vec![change], paths))
+    }
+
+    /// A cut that is durable although somebody still holds keys leaves its rows to the sweeper.
+    fn cut_answer(&self, answer: Result<CutRecord, KeyringError>) -> Result<(), VaultError> {
+        if matches!(answer, Err(KeyringError::LeasesHeld { .. })) {
+            self.vault.tidied.begin_again();
+        }
+        Ok(answer.map(drop)?)
     }
 
     /// Removes every row within the bounds, with its blob. For what was cut before.

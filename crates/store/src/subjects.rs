@@ -1,8 +1,9 @@
 //! People: creating, finding, erasing.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 
-use oubliette_keyring::{KeyringError, UserId};
+use oubliette_keyring::{CellError, KeyringError, LedgerError, UserId};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -246,6 +247,13 @@ impl From<KeyringError> for VaultError {
             KeyringError::Poisoned { reason } => Self::Poisoned { reason },
             KeyringError::Cells { .. } => Self::KeysLost { detail: error.to_string() },
             KeyringError::Pages(error) => error.into(),
+            KeyringError::TooLarge { what, allowed, .. } => Self::TooLarge { what, limit: allowed as u64 },
+            KeyringError::Cell(CellError::Io { source, .. })
+            | KeyringError::Ledger(LedgerError::Io { source, .. })
+                if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+            {
+                Self::DiskFull
+            }
             other => Self::Other { detail: other.to_string() },
         }
     }

@@ -1,6 +1,7 @@
 //! Taking away what nobody can read any more: rows of the erased, in bounded steps, and what crashes left of forgetting.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oubliette_crypto::{Branch, Class, Handle};
 use oubliette_engine::Row;
@@ -25,7 +26,10 @@ pub struct SweepReport {
 
 /// How far the search for left-over rows of the living has come. One pass after each start, and one after each removal that failed.
 #[derive(Default)]
-pub(crate) struct Tidied(Mutex<Progress>);
+pub(crate) struct Tidied {
+    progress: Mutex<Progress>,
+    again: AtomicBool,
+}
 
 #[derive(Default)]
 enum Progress {
@@ -37,7 +41,7 @@ enum Progress {
 
 impl Tidied {
     pub(crate) fn begin_again(&self) {
-        *lock(&self.0) = Progress::Start;
+        self.again.store(true, Ordering::Relaxed);
     }
 }
 
@@ -71,7 +75,10 @@ impl Vault {
 
     /// Looks at so many rows for what a crash left behind.
     fn tidy(&self, mut budget: usize, report: &mut SweepReport) -> Result<(), VaultError> {
-        let mut progress = lock(&self.inner.tidied.0);
+        let mut progress = lock(&self.inner.tidied.progress);
+        if self.inner.tidied.again.swap(false, Ordering::Relaxed) {
+            *progress = Progress::Start;
+        }
         let mut from = match &*progress {
             Progress::Start => vec![0; 16],
             Progress::At(key) => key.clone(),

@@ -1,6 +1,6 @@
 //! Forgetting one's own words: the keys first, then the rows.
 
-use oubliette_crypto::{Class, Handle, Path, items_through};
+use oubliette_crypto::{Class, Path, items_through};
 
 use super::Chats;
 use super::id::{self, MessageId};
@@ -67,18 +67,14 @@ impl Chats {
         let _lock = self.person.vault.pairs.lock((me.min(them), me.max(them)));
         let compartment = self.mine(them)?.ok_or(NO_CONVERSATION)?.compartment;
         let cut = self.person.cut(vec![Path::compartment(Class::Chat, compartment)?]);
-        self.forget_cached(me, them);
+        // Both directions: the peer's next message opens this side again.
+        self.person.unlearn(Class::Chat, &conversation_name(them), compartment);
+        self.person.vault.conversations.forget(me, them);
+        self.person.vault.conversations.forget(them, me);
         cut?;
         self.remove(&Bounds::run(&me, Run::items(Class::Chat, compartment)));
         self.remove(&Bounds::run(&me, Run::meta(Class::Chat, compartment)));
         Ok(())
-    }
-
-    /// Both directions: the peer's next message opens this side again.
-    fn forget_cached(&self, me: Handle, them: Handle) {
-        self.person.unlearn(Class::Chat);
-        self.person.vault.conversations.forget(me, them);
-        self.person.vault.conversations.forget(them, me);
     }
 
     fn remove(&self, bounds: &Bounds) {

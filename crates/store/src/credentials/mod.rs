@@ -136,7 +136,7 @@ impl Credentials {
         let name = account_name(account)?;
         let compartment = self.person.named(Class::Credentials, &name)?.ok_or(NO_ACCOUNT)?.compartment;
         let cut = self.person.cut(vec![Path::compartment(Class::Credentials, compartment)?]);
-        self.person.unlearn(Class::Credentials);
+        self.person.unlearn(Class::Credentials, &name, compartment);
         cut?;
         for run in [Run::items(Class::Credentials, compartment), Run::meta(Class::Credentials, compartment)] {
             let bounds = Bounds::run(&self.person.handle(), run);

@@ -16,7 +16,7 @@ impl Saves {
         let name = slot_name(game, slot)?;
         let compartment = self.slot(&name)?.compartment;
         let cut = self.person.cut(vec![Path::compartment(Class::Saves, compartment)?]);
-        self.person.unlearn(Class::Saves);
+        self.person.unlearn(Class::Saves, &name, compartment);
         cut?;
         self.remove(Run::items(Class::Saves, compartment));
         self.remove(Run::meta(Class::Saves, compartment));

@@ -167,3 +167,27 @@ fn while_messages_are_sent_and_forgotten() {
         },
     );
 }
+
+/// What the costs of an operation are counted in: commits of the engine, and of the key plane.
+#[test]
+fn creating_is_one_commit_and_leaves_the_keys_alone() {
+    let (mut world, vault) = World::new();
+    prepare(&vault);
+    drop(vault);
+    let counted = Arc::new(Dies { engine: world.engine.clone(), commits: AtomicI64::new(i64::MAX) });
+    world.engine = counted.clone();
+    let vault = world.open();
+    let commits = |act: &dyn Fn()| {
+        let (commits, generation) =
+            (counted.commits.load(Ordering::SeqCst), vault.status().unwrap().generation);
+        act();
+        assert_eq!(vault.status().unwrap().generation, generation);
+        commits - counted.commits.load(Ordering::SeqCst)
+    };
+    let chats = ann(&vault).chats();
+    assert_eq!(commits(&|| drop(chats.append("bob", &[text(&"x".repeat(200))]).unwrap())), 1);
+    assert_eq!(commits(&|| drop(chats.append("bob", &vec![text("y"); 100]).unwrap())), 1);
+    assert_eq!(commits(&|| drop(put(&ann(&vault), "kept", b"small"))), 1);
+    assert_eq!(commits(&|| drop(put(&ann(&vault), "new slot", b"small"))), 1);
+    assert_eq!(commits(&|| drop(put(&ann(&vault), "kept", &noise(500_000, 1)))), 2, "its upload, its row");
+}

@@ -198,7 +198,9 @@ fn apply(vault: &Vault, model: &mut Model, step: Step, n: usize) {
                     model.people.insert(user, None);
                     model.talks.retain(|(a, b), _| *a != user && *b != user);
                     // A block names the handle, which is gone.
-                    model.people.values_mut().flatten().for_each(|person| drop(person.blocked.remove(&user)));
+                    for person in model.people.values_mut().flatten() {
+                        person.blocked.remove(&user);
+                    }
                 }
             }
         }
@@ -240,12 +242,12 @@ fn refused(vault: &Vault, user: usize) {
 }
 
 fn compare(vault: &Vault, model: &mut Model) {
-    for user in 0..USERS.len() {
+    for (user, name) in USERS.into_iter().enumerate() {
         let Some(stored) = model.people.get(&user).and_then(Option::as_ref) else {
             refused(vault, user);
             continue;
         };
-        let subject = vault.subject(USERS[user]).unwrap();
+        let subject = vault.subject(name).unwrap();
         let listed = subject.saves().list(None, &Page::default()).unwrap().items;
         let present: Vec<_> = stored.slots.iter().filter(|(_, slot)| !slot.versions.is_empty()).collect();
         assert_eq!(listed.len(), present.len());
