@@ -79,7 +79,12 @@ impl Vault {
                         report.blobs += u64::from(blob);
                     }
                     Verdict::Orphan => orphans.push(row),
-                    Verdict::Damaged(what) => report.faults.push(format!("{what} is damaged")),
+                    Verdict::Damaged(what) => {
+                        let fault = format!("{what} is damaged");
+                        if report.faults.last() != Some(&fault) {
+                            report.faults.push(fault);
+                        }
+                    }
                 }
             }
             report.orphans += orphans.len() as u64;
@@ -96,7 +101,13 @@ impl Vault {
             return Ok(Verdict::Damaged(format!("a row with a key of {} bytes", key.len())));
         };
         if person.as_ref().is_none_or(|person| person.handle() != handle) {
-            *person = self.by_handle(handle)?;
+            *person = match self.by_handle(handle) {
+                // Said once, not for every row: these rows are whole, it is their keys that are not.
+                Err(VaultError::Corrupt { what }) => {
+                    return Ok(Verdict::Damaged(format!("{what}, which leads to handle {handle},")));
+                }
+                other => other?,
+            };
         }
         let Some(person) = person else { return Ok(Verdict::Orphan) };
         match person.read_through(place, row) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use lru::LruCache;
-use oubliette_crypto::{Branch, Class, Handle};
+use oubliette_crypto::{Branch, Class, Handle, Path};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
@@ -163,6 +163,11 @@ impl Person {
     /// then finds this one.
     pub(crate) fn learn(&self, class: Class, compartment: u32, meta: Meta) {
         let _lock = self.vault.people.lock((self.handle(), class));
+        // Whoever read the meta before us may have cut it already; a cut from here on is unlearned after this.
+        let cut = Path::compartment(class, compartment).map(|path| self.keys.is_cut(&path));
+        if !matches!(cut, Ok(Ok(false))) {
+            return;
+        }
         let mut kept = lock(&self.vault.names.0);
         let Some(table) = kept.tables.get_mut(&(self.handle(), class)) else { return };
         let entry = Entry { compartment, from: meta.from.unwrap_or(0) };

@@ -13,6 +13,9 @@ use crate::rows::{Bounds, Place};
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
 
+/// In microseconds.
+const DAY: u64 = 24 * 3600 * 1_000_000;
+
 /// What one step of sweeping did.
 #[derive(Debug, Clone, Default)]
 pub struct SweepReport {
@@ -29,6 +32,8 @@ pub struct SweepReport {
 pub(crate) struct Tidied {
     progress: Mutex<Progress>,
     again: AtomicBool,
+    /// When the daily work was done, in microseconds since 1970.
+    daily: Mutex<Option<u64>>,
 }
 
 #[derive(Default)]
@@ -47,12 +52,14 @@ impl Tidied {
 
 impl Vault {
     /// Removes rows and blobs that belong to nobody any more. Bounded: call until `left` is 0, and now and then after that, when it
-    /// goes on looking for rows of the living whose keys were cut before a crash. Whatever it removes was noise already.
+    /// goes on looking for rows of the living whose keys were cut before a crash. Whatever it removes was noise already. Once a
+    /// day it also removes fences whose time is over and changes the root.
     ///
     /// # Errors
     /// Those of the stores; what was not removed is removed by a later call.
     pub fn sweep(&self, max_rows: usize) -> Result<SweepReport, VaultError> {
         let inner = &*self.inner;
+        self.daily()?;
         let mut report = SweepReport::default();
         let mut budget = max_rows;
         let queue = inner.keyring.sweep_queue();
@@ -71,6 +78,24 @@ impl Vault {
             self.tidy(budget, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// Once a day, and soon after a start: fences whose time is over go, and a root change lets die what insertions superseded (a lifted
+    /// block, say).
+    fn daily(&self) -> Result<(), VaultError> {
+        let mut last = lock(&self.inner.tidied.daily);
+        let now = self.inner.now();
+        if last.is_some_and(|last| now < last + DAY) {
+            return Ok(());
+        }
+        let keyring = &self.inner.keyring;
+        let epoch = keyring.epoch();
+        keyring.remove_expired_fences()?;
+        if keyring.epoch() == epoch {
+            keyring.rotate()?;
+        }
+        *last = Some(now);
+        Ok(())
     }
 
     /// Looks at so many rows for what a crash left behind.

@@ -9,7 +9,7 @@ use crate::rows::{Bounds, Run};
 use crate::{VaultError, check};
 
 impl Saves {
-    /// Slots by game and name, each with its newest version. A cursor stays good while slots come and go.
+    /// Slots in the order in which they came to be, each with its newest version. A cursor stays good while slots come and go.
     ///
     /// # Errors
     /// [`VaultError::Invalid`] for a cursor that is not ours.

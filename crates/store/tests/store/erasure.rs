@@ -45,6 +45,25 @@ fn the_erased_are_refused_until_reopened_and_then_empty() {
 }
 
 #[test]
+fn a_fence_goes_after_its_time_and_nobody_was_ever_there() {
+    let (world, vault) = World::new();
+    person(&vault, "ann");
+    vault.erase(&["ann"]).unwrap();
+    vault.sweep(100).unwrap();
+    let generation = vault.status().unwrap().generation;
+    vault.sweep(100).unwrap();
+    assert_eq!(vault.status().unwrap().generation, generation, "the daily work is done once a day");
+    world.advance(29 * 86_400_000_000);
+    vault.sweep(100).unwrap();
+    assert!(vault.status().unwrap().generation > generation);
+    assert!(matches!(vault.subject("ann"), Err(VaultError::SubjectErased { .. })));
+    world.advance(2 * 86_400_000_000);
+    vault.sweep(100).unwrap();
+    assert!(matches!(vault.subject("ann"), Err(VaultError::SubjectUnknown)));
+    assert!(vault.put_subject("ann", &Default::default(), false).unwrap().1);
+}
+
+#[test]
 fn sweeping_is_bounded_and_takes_rows_and_blobs() {
     let (world, vault) = World::new();
     let (ann, bob) = (person(&vault, "ann"), person(&vault, "bob"));

@@ -273,3 +273,12 @@ proptest! {
         prop_assert!(reader.range(0, length as u64 + 1).is_err());
     }
 }
+
+#[test]
+fn everything_may_be_used_from_any_thread() {
+    fn any_thread<T: Send + Sync>() {}
+    any_thread::<oubliette_store::Vault>();
+    any_thread::<oubliette_store::Subject>();
+    fn one_thread<T: Send>() {}
+    one_thread::<oubliette_store::SaveReader>();
+}

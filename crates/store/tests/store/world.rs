@@ -21,6 +21,12 @@ impl Clock for ManualClock {
     }
 }
 
+impl oubliette_keyring::Clock for ManualClock {
+    fn now_micros(&self) -> i64 {
+        self.0.load(Ordering::SeqCst) as i64
+    }
+}
+
 pub(crate) struct World {
     pub(crate) pages: Arc<dyn PageStore>,
     pub(crate) cell: Arc<MemoryCell>,
@@ -44,17 +50,18 @@ impl World {
             max_save: 64 << 20,
             compress: true,
         };
+        let options = options(&world.clock);
         let keyring =
-            Keyring::create(world.pages.clone(), vec![world.cell.clone()], world.ledger.clone(), options())
+            Keyring::create(world.pages.clone(), vec![world.cell.clone()], world.ledger.clone(), options)
                 .unwrap();
         let vault = world.over(keyring);
         (world, vault)
     }
 
     pub(crate) fn open(&self) -> Vault {
+        let options = options(&self.clock);
         let keyring =
-            Keyring::open(self.pages.clone(), vec![self.cell.clone()], self.ledger.clone(), options())
-                .unwrap();
+            Keyring::open(self.pages.clone(), vec![self.cell.clone()], self.ledger.clone(), options).unwrap();
         self.over(keyring)
     }
 
@@ -81,8 +88,12 @@ impl World {
     }
 }
 
-fn options() -> KeyringOptions {
-    KeyringOptions { lease_wait: std::time::Duration::from_secs(5), ..KeyringOptions::default() }
+fn options(clock: &Arc<ManualClock>) -> KeyringOptions {
+    KeyringOptions {
+        lease_wait: std::time::Duration::from_secs(5),
+        clock: clock.clone(),
+        ..KeyringOptions::default()
+    }
 }
 
 pub(crate) fn person(vault: &Vault, user: &str) -> Subject {
