@@ -12,6 +12,7 @@ mod crash;
 mod erasure;
 mod folder;
 mod model;
+mod races;
 mod saves;
 mod secrets;
 mod world;
