@@ -1,0 +1,128 @@
+//! Who may call what: one table of routes and scopes, from which requests are judged and the OpenAPI security is made.
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    problem::Problem,
+    state::App,
+    tokens::{Grant, Scope},
+};
+
+/// One operation of the service.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    /// `None`: open to everybody.
+    pub(crate) scope: Option<Scope>,
+}
+
+const fn open(path: &'static str) -> Route {
+    Route { method: Method::GET, path, scope: None }
+}
+const fn needs(scope: Scope, method: Method, path: &'static str) -> Route {
+    Route { method, path, scope: Some(scope) }
+}
+
+/// Every operation. A route that is missing here is refused to everybody.
+pub(crate) const ROUTES: &[Route] = {
+    use Scope as S;
+    const GET: Method = Method::GET;
+    const PUT: Method = Method::PUT;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    &[
+        open("/healthz"),
+        open("/readyz"),
+        open("/openapi.json"),
+        needs(S::SubjectsWrite, PUT, "/v1/subjects/{user}"),
+        needs(S::SubjectsRead, GET, "/v1/subjects/{user}"),
+        needs(S::SavesRead, GET, "/v1/subjects/{user}/saves"),
+        needs(S::SavesWrite, PUT, "/v1/subjects/{user}/saves/{game}/{slot}"),
+        needs(S::SavesRead, GET, "/v1/subjects/{user}/saves/{game}/{slot}"),
+        needs(S::SavesRead, Method::HEAD, "/v1/subjects/{user}/saves/{game}/{slot}"),
+        needs(S::SavesWrite, DELETE, "/v1/subjects/{user}/saves/{game}/{slot}"),
+        needs(S::SavesRead, GET, "/v1/subjects/{user}/saves/{game}/{slot}/versions"),
+        needs(S::ChatRead, GET, "/v1/subjects/{user}/chats"),
+        needs(S::ChatWrite, DELETE, "/v1/subjects/{user}/chats/{peer}"),
+        needs(S::ChatWrite, POST, "/v1/subjects/{user}/chats/{peer}/messages"),
+        needs(S::ChatRead, GET, "/v1/subjects/{user}/chats/{peer}/messages"),
+        needs(S::ChatWrite, POST, "/v1/subjects/{user}/chats/{peer}/messages:batch"),
+        needs(S::ChatWrite, DELETE, "/v1/subjects/{user}/chats/{peer}/messages/{id}"),
+        needs(S::ChatRead, GET, "/v1/subjects/{user}/blocks"),
+        needs(S::ChatWrite, PUT, "/v1/subjects/{user}/blocks/{peer}"),
+        needs(S::ChatWrite, DELETE, "/v1/subjects/{user}/blocks/{peer}"),
+        needs(S::CredentialsRead, GET, "/v1/subjects/{user}/credentials/steam"),
+        needs(S::CredentialsWrite, PUT, "/v1/subjects/{user}/credentials/steam/{account}"),
+        needs(S::CredentialsRead, GET, "/v1/subjects/{user}/credentials/steam/{account}"),
+        needs(S::CredentialsWrite, DELETE, "/v1/subjects/{user}/credentials/steam/{account}"),
+        needs(S::CredentialsUse, POST, "/v1/subjects/{user}/credentials/steam/{account}/guard-code"),
+        needs(S::ConsentsRead, GET, "/v1/subjects/{user}/consents"),
+        needs(S::ConsentsWrite, PUT, "/v1/subjects/{user}/consents/{purpose}"),
+        needs(S::ConsentsWrite, DELETE, "/v1/subjects/{user}/consents/{purpose}"),
+    ]
+};
+
+/// Lets a request pass to its handler only with a token of the route's scope.
+pub(crate) async fn authorise(
+    State(app): State<App>,
+    matched: MatchedPath,
+    request: Request,
+    next: Next,
+) -> Response {
+    // HEAD reads what GET reads.
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let Some(route) = ROUTES.iter().find(|route| route.method == *method && route.path == matched.as_str())
+    else {
+        return refuse_unlisted(matched.as_str());
+    };
+    let Some(scope) = route.scope else { return next.run(request).await };
+    match grant(&app, &request) {
+        Err(problem) => problem.into_response(),
+        Ok(grant) if grant.allows(scope) => next.run(request).await,
+        Ok(grant) => {
+            tracing::warn!(token = grant.name, route = route.path, needed = %scope, "refused: scope missing");
+            Problem::forbidden(scope).into_response()
+        }
+    }
+}
+
+/// 405 with the methods the table has for this path. Judged here and not by the router, so that a handler which the
+/// table does not know is out of reach.
+fn refuse_unlisted(path: &str) -> Response {
+    let methods: Vec<&str> =
+        ROUTES.iter().filter(|route| route.path == path).map(|route| route.method.as_str()).collect();
+    let problem = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED);
+    match HeaderValue::from_str(&methods.join(", ")) {
+        Ok(allowed) => problem.with(header::ALLOW, allowed).into_response(),
+        Err(_) => problem.into_response(),
+    }
+}
+
+fn grant(app: &App, request: &Request) -> Result<Grant, Problem> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Problem::unauthorized("send one `Authorization: Bearer <token>` header"));
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or(Problem::unauthorized("the Authorization header must read `Bearer <token>`"))?;
+    match app.tokens.check(token) {
+        Ok(Some(grant)) => Ok(grant),
+        Ok(None) => Err(Problem::unauthorized(
+            "the token is unknown, revoked or expired; ask the operator for another",
+        )),
+        Err(error) => {
+            tracing::error!(%error, "tokens cannot be read; nobody is let in");
+            Err(Problem::unavailable("the service cannot read its tokens; its log has the cause"))
+        }
+    }
+}

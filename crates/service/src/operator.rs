@@ -1,0 +1,205 @@
+//! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
+
+use oubliette_store::{ErasureOutcome, ErasureRecord, Vault, VaultError};
+use serde::{Deserialize, Serialize};
+
+use crate::{problem::Problem, times};
+
+/// A command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", deny_unknown_fields)]
+pub enum Command {
+    /// Erases a person at once.
+    #[serde(rename = "subject erase")]
+    SubjectErase {
+        /// The user id.
+        user: String,
+    },
+    /// Shows a person, without content.
+    #[serde(rename = "subject show")]
+    SubjectShow {
+        /// The user id.
+        user: String,
+    },
+    /// Reads and authenticates everything.
+    #[serde(rename = "fsck")]
+    Fsck {
+        /// Also mends the key plane from its mirror.
+        repair: bool,
+    },
+    /// Counts and sizes.
+    #[serde(rename = "status")]
+    Status,
+}
+
+/// What a command found or did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Of `subject erase`; the same record for a person erased before.
+    Erased(Erasure),
+    /// Of `subject show`.
+    Subject(SubjectReport),
+    /// Of `fsck`.
+    Fsck(FsckSummary),
+    /// Of `status`.
+    Status(StatusReport),
+}
+
+/// The record of an erasure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Erasure {
+    /// Always `erased`.
+    pub state: String,
+    /// RFC 3339, UTC.
+    pub erased_at: String,
+    /// Root generation before.
+    pub generation_before: u64,
+    /// Root generation after.
+    pub generation_after: u64,
+    /// Hash of the root page before, hex.
+    pub root_before: String,
+    /// Hash of the root page after, hex.
+    pub root_after: String,
+    /// What the cell's medium can promise (E0 to E4).
+    pub cell_class: String,
+    /// Operations that were in flight and have ended.
+    pub leases_drained: u32,
+}
+
+/// A person, without content.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SubjectReport {
+    /// `active`, ...
+    pub state: String,
+    /// Where the content belongs.
+    pub region: Option<String>,
+    /// RFC 3339, UTC.
+    pub created: String,
+    /// Per class: items and stored bytes.
+    pub usage: Vec<(String, u64, u64)>,
+}
+
+/// What `fsck` found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FsckSummary {
+    /// Key-plane pages read.
+    pub pages: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Blobs read.
+    pub blobs: u64,
+    /// Pages mended from the mirror.
+    pub mended: u64,
+    /// Rows and blobs of nobody, left to the sweeper; no fault.
+    pub orphans: u64,
+    /// One line per fault.
+    pub faults: Vec<String>,
+}
+
+/// What `status` shows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Vault id, hex.
+    pub vault: String,
+    /// Root generation.
+    pub generation: u64,
+    /// People.
+    pub subjects: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes in rows.
+    pub row_bytes: u64,
+    /// Bytes the row engine takes on disk.
+    pub rows_disk: u64,
+    /// Bytes the blobs take on disk.
+    pub blob_disk: u64,
+    /// Erased people whose rows are not swept yet.
+    pub sweep_queue: u64,
+    /// What the cell's medium can promise.
+    pub cell_class: String,
+    /// Why the vault is not ready, where it is not.
+    pub problems: Vec<String>,
+}
+
+/// Why a command failed.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+#[error("{detail}")]
+pub struct Failure {
+    /// As in problem documents.
+    pub code: String,
+    /// What failed and what to do.
+    pub detail: String,
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        let detail = error.to_string();
+        Self { code: Problem::from(error).code.to_owned(), detail }
+    }
+}
+
+/// Carries a command out. `progress` is told what is being done and how far it came.
+pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)) -> Result<Answer, Failure> {
+    match command {
+        Command::SubjectErase { user } => {
+            let outcomes = vault.erase(&[user])?;
+            match outcomes.into_iter().next() {
+                Some(ErasureOutcome::Erased(record) | ErasureOutcome::AlreadyErased(record)) => {
+                    Ok(Answer::Erased(record.into()))
+                }
+                Some(ErasureOutcome::Unknown) | None => Err(VaultError::SubjectUnknown.into()),
+            }
+        }
+        Command::SubjectShow { user } => {
+            let info = vault.subject(user)?.info()?;
+            Ok(Answer::Subject(SubjectReport {
+                state: info.state.to_owned(),
+                region: info.region,
+                created: times::text(info.created),
+                usage: info.usage.into_iter().map(|u| (u.class.to_owned(), u.items, u.bytes)).collect(),
+            }))
+        }
+        Command::Fsck { repair } => {
+            let report = vault.fsck(*repair, progress)?;
+            Ok(Answer::Fsck(FsckSummary {
+                pages: report.pages,
+                rows: report.rows,
+                blobs: report.blobs,
+                mended: report.mended,
+                orphans: report.orphans,
+                faults: report.faults,
+            }))
+        }
+        Command::Status => {
+            let status = vault.status()?;
+            Ok(Answer::Status(StatusReport {
+                vault: status.vault,
+                generation: status.generation,
+                subjects: status.subjects,
+                rows: status.rows,
+                row_bytes: status.row_bytes,
+                rows_disk: status.rows_disk,
+                blob_disk: status.blob_disk,
+                sweep_queue: status.sweep_queue,
+                cell_class: status.cell_class,
+                problems: status.problems,
+            }))
+        }
+    }
+}
+
+impl From<ErasureRecord> for Erasure {
+    fn from(record: ErasureRecord) -> Self {
+        Self {
+            state: "erased".to_owned(),
+            erased_at: times::text(record.erased_at),
+            generation_before: record.generation_before,
+            generation_after: record.generation_after,
+            root_before: record.root_before,
+            root_after: record.root_after,
+            cell_class: record.cell_class,
+            leases_drained: record.leases_drained,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Liveness and readiness.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{problem::Problem, state::App};
+
+/// Liveness.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Live {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Readiness.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ready {
+    ready: bool,
+    /// Why not, where not.
+    reasons: Vec<String>,
+}
+
+/// Answers while the process serves.
+#[utoipa::path(get, path = "/healthz", tag = "service", responses((status = 200, body = Live)))]
+pub(crate) async fn live() -> Json<Live> {
+    Json(Live { status: "ok" })
+}
+
+/// 200 while the vault can take reads and writes; 503 with reasons otherwise.
+#[utoipa::path(get, path = "/readyz", tag = "service",
+    responses((status = 200, body = Ready), (status = 503, description = "not ready", body = Ready)))]
+pub(crate) async fn ready(State(app): State<App>) -> Result<(StatusCode, Json<Ready>), Problem> {
+    let reasons = app.run_now(|vault| Ok(vault.not_ready())).await?;
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(Ready { ready: reasons.is_empty(), reasons })))
+}

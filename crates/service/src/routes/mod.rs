@@ -1,0 +1,113 @@
+//! The routes: thin handlers, each one call into the vault.
+
+pub(crate) mod blocks;
+pub(crate) mod chats;
+pub(crate) mod consents;
+pub(crate) mod credentials;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod messages;
+pub(crate) mod saves;
+pub(crate) mod subjects;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post, put},
+};
+use oubliette_store::Page;
+use serde::{Deserialize, Serialize};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{access, finish, problem::Problem, state::App};
+
+/// All routes with their middleware.
+pub(crate) fn router(app: App) -> Router {
+    let subject = "/v1/subjects/{user}";
+    let slot = "/v1/subjects/{user}/saves/{game}/{slot}";
+    let chat = "/v1/subjects/{user}/chats/{peer}";
+    let account = "/v1/subjects/{user}/credentials/steam/{account}";
+    let at = |base: &str, rest: &str| format!("{base}{rest}");
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(docs::openapi_json))
+        .route(subject, put(subjects::put).get(subjects::get))
+        .route(&at(subject, "/saves"), get(saves::list))
+        .route(slot, put(saves::put).get(saves::get).delete(saves::delete))
+        .route(&at(slot, "/versions"), get(saves::versions))
+        .route(&at(subject, "/chats"), get(chats::list))
+        .route(chat, delete(chats::forget))
+        .route(&at(chat, "/messages"), post(messages::append).get(messages::read))
+        .route(&at(chat, "/messages:batch"), post(messages::append_batch))
+        .route(&at(chat, "/messages/{id}"), delete(messages::forget))
+        .route(&at(subject, "/blocks"), get(blocks::list))
+        .route(&at(subject, "/blocks/{peer}"), put(blocks::block).delete(blocks::unblock))
+        .route(&at(subject, "/credentials/steam"), get(credentials::list))
+        .route(account, put(credentials::put).get(credentials::get).delete(credentials::delete))
+        .route(&at(account, "/guard-code"), post(credentials::guard_code))
+        .route(&at(subject, "/consents"), get(consents::history))
+        .route(&at(subject, "/consents/{purpose}"), put(consents::give).delete(consents::withdraw))
+        .route_layer(from_fn_with_state(app.clone(), access::authorise))
+        .merge(docs::pages())
+        .route_layer(from_fn(finish::note_route))
+        .fallback(no_such_route)
+        .with_state(app)
+        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
+        .layer(from_fn(finish::finish))
+}
+
+/// An empty name never matches a route; it deserves a better answer than "no such route".
+async fn no_such_route(request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/v1/") && (path.contains("//") || path.ends_with('/')) {
+        return Problem::invalid("path", "a name in the path is empty; names have 1 to 256 bytes")
+            .into_response();
+    }
+    Problem::of_status(axum::http::StatusCode::NOT_FOUND).into_response()
+}
+
+/// What a deletion answers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Erased {
+    /// Always `erased`: the keys are gone.
+    #[schema(example = "erased")]
+    state: &'static str,
+}
+
+impl Erased {
+    pub(crate) const DONE: axum::Json<Self> = axum::Json(Self { state: "erased" });
+}
+
+/// Paging of a list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// Most entries in the answer, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl Paging {
+    pub(crate) fn page(self) -> Result<Page, Problem> {
+        Ok(Page { limit: check_limit(self.limit)?, cursor: self.cursor })
+    }
+}
+
+/// Most entries of one page.
+const MAX_LIMIT: usize = 1000;
+
+pub(crate) fn check_limit(limit: Option<usize>) -> Result<Option<usize>, Problem> {
+    match limit {
+        Some(limit) if limit == 0 || limit > MAX_LIMIT => {
+            Err(Problem::invalid("limit", format!("limit must be 1 to {MAX_LIMIT}")))
+        }
+        limit => Ok(limit),
+    }
+}

@@ -1,0 +1,233 @@
+//! A save on its way out. What fits is read and verified before the first byte of the answer leaves, so that damage
+//! is a problem document; the rest is read a chunk at a time as the client takes it.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use hyper::body::{Frame, SizeHint};
+use oubliette_store::{SaveInfo, SaveReader};
+use tokio::sync::mpsc;
+
+use super::{
+    conditions::{Judged, judge, range_allowed},
+    range::{Span, span},
+};
+use crate::{problem::Problem, state::App, times};
+
+/// Read before the answer starts.
+const AHEAD: u64 = 256 << 10;
+/// How soon a reader whose content was forgotten is let go while its client is slow: the erasure waits for it.
+const NOTICE: Duration = Duration::from_millis(20);
+
+/// Headers alone.
+pub(super) fn head(info: &SaveInfo, headers: &HeaderMap) -> Result<Response, Problem> {
+    Ok(match judge(headers, info)? {
+        Judged::NotModified => not_modified(info),
+        Judged::Send => {
+            (StatusCode::OK, facts(info, info.size), Body::new(Announced(info.size))).into_response()
+        }
+    })
+}
+
+/// The bytes, or the part asked for.
+pub(super) async fn get(
+    app: &App,
+    user: String,
+    game: String,
+    slot: String,
+    version: Option<u64>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let opened = app
+        .with_subject(user, move |subject| {
+            let mut reader = subject.saves().get(&game, &slot, version)?;
+            let plan = match plan(&headers, reader.info()) {
+                Ok(plan) => plan,
+                Err(answer) => return Ok(Err(answer)),
+            };
+            if let (StatusCode::PARTIAL_CONTENT, from, to) = plan {
+                reader.range(from, to)?;
+            }
+            let mut ahead = Vec::new();
+            let mut read = 0;
+            while read < AHEAD
+                && let Some(chunk) = reader.next_chunk()?
+            {
+                read += chunk.len() as u64;
+                ahead.push(chunk);
+            }
+            Ok(Ok((reader, plan, ahead)))
+        })
+        .await?;
+    let (reader, (status, from, to), ahead) = match opened {
+        Ok(opened) => opened,
+        Err(Refused::NotModified(info)) => return Ok(not_modified(&info)),
+        Err(Refused::Problem(problem)) => return Err(problem),
+    };
+    let mut fields = facts(reader.info(), to - from);
+    if status == StatusCode::PARTIAL_CONTENT
+        && let Ok(value) = HeaderValue::from_str(&format!("bytes {from}-{}/{}", to - 1, reader.info().size))
+    {
+        fields.insert(header::CONTENT_RANGE, value);
+    }
+    let read: u64 = ahead.iter().map(|chunk| chunk.len() as u64).sum();
+    let body = if read == to - from {
+        Body::from(ahead.concat())
+    } else {
+        let (chunks, from_task) = mpsc::channel(1);
+        tokio::spawn(feed(reader, ahead, chunks, app.config.idle_timeout));
+        Body::new(Chunks { from: from_task, left: to - from })
+    };
+    Ok((status, fields, body).into_response())
+}
+
+/// Why no bytes are sent.
+enum Refused {
+    NotModified(Box<SaveInfo>),
+    Problem(Problem),
+}
+
+/// Status and span of an answer with bytes.
+fn plan(headers: &HeaderMap, info: &SaveInfo) -> Result<(StatusCode, u64, u64), Refused> {
+    if let Judged::NotModified = judge(headers, info).map_err(Refused::Problem)? {
+        return Err(Refused::NotModified(Box::new(info.clone())));
+    }
+    let wanted = if range_allowed(headers, info) { span(headers, info.size) } else { Span::Whole };
+    match wanted {
+        Span::Whole => Ok((StatusCode::OK, 0, info.size)),
+        Span::Part(from, to) => Ok((StatusCode::PARTIAL_CONTENT, from, to)),
+        Span::Unsatisfiable => Err(Refused::Problem(Problem::range_unsatisfiable(info.size))),
+    }
+}
+
+/// Reads on as fast as the client takes it. Ends, and lets the key go, when the client went away, stands still too
+/// long, or the content is forgotten: the body then breaks off, which no client takes for the end.
+async fn feed(mut reader: SaveReader, ahead: Vec<Vec<u8>>, to: mpsc::Sender<Bytes>, idle: Duration) {
+    for chunk in ahead {
+        if !hand_over(&reader, chunk, &to, idle).await {
+            return;
+        }
+    }
+    loop {
+        let read = tokio::task::spawn_blocking(move || {
+            let chunk = reader.next_chunk();
+            (reader, chunk)
+        });
+        let Ok((returned, chunk)) = read.await else { return };
+        reader = returned;
+        match chunk {
+            Ok(Some(chunk)) => {
+                if !hand_over(&reader, chunk, &to, idle).await {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a download broke off");
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for the client to take a chunk, looking meanwhile whether the content still stands.
+async fn hand_over(reader: &SaveReader, chunk: Vec<u8>, to: &mpsc::Sender<Bytes>, idle: Duration) -> bool {
+    let deadline = tokio::time::Instant::now() + idle;
+    loop {
+        match tokio::time::timeout(NOTICE, to.reserve()).await {
+            Ok(Ok(place)) => {
+                place.send(Bytes::from(chunk));
+                return true;
+            }
+            Ok(Err(_client_gone)) => return false,
+            Err(_) if reader.cancelled() || tokio::time::Instant::now() >= deadline => return false,
+            Err(_) => {}
+        }
+    }
+}
+
+fn not_modified(info: &SaveInfo) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, info.etag())]).into_response()
+}
+
+/// The headers that describe a version.
+fn facts(info: &SaveInfo, length: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let mut set = |name: &'static str, value: &str| {
+        // A stored value that no header can hold is left out; the list of versions shows it.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.insert(name, value);
+        }
+    };
+    set("etag", &info.etag());
+    set("content-type", info.content_type.as_deref().unwrap_or("application/octet-stream"));
+    set("accept-ranges", "bytes");
+    set("x-save-created", &times::text(info.created));
+    if let Some(meta) = &info.meta {
+        set("x-save-meta", meta);
+    }
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers
+}
+
+/// A body that is exactly `left` bytes long or an error.
+struct Chunks {
+    from: mpsc::Receiver<Bytes>,
+    left: u64,
+}
+
+impl hyper::body::Body for Chunks {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.from.poll_recv(cx).map(|chunk| match chunk {
+            Some(chunk) => {
+                self.left = self.left.saturating_sub(chunk.len() as u64);
+                Some(Ok(Frame::data(chunk)))
+            }
+            None => Some(Err(std::io::Error::other("the content ended early"))),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// The body of an answer to HEAD: never sent, but its length is announced.
+struct Announced(u64);
+
+impl hyper::body::Body for Announced {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
+    }
+}

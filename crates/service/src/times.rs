@@ -1,0 +1,43 @@
+//! Times on the wire: RFC 3339 in UTC, to the microsecond. The vault counts microseconds since 1970.
+
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// A vault's time as text. A time no calendar can hold (damaged data) is shown as the epoch.
+pub(crate) fn text(micros: u64) -> String {
+    i64::try_from(micros)
+        .ok()
+        .and_then(|micros| OffsetDateTime::UNIX_EPOCH.checked_add(Duration::microseconds(micros)))
+        .and_then(|at| at.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
+}
+
+/// Reads a client's RFC 3339 time (any offset) as microseconds; `None` if it is none or lies before 1970.
+pub(crate) fn micros(text: &str) -> Option<u64> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(at.unix_timestamp_nanos() / 1000).ok()
+}
+
+/// Microseconds since 1970 now.
+pub(crate) fn now() -> u64 {
+    u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{micros, text};
+
+    #[test]
+    fn round_trip_in_utc() {
+        assert_eq!(text(1_700_000_000_123_456), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(micros("2023-11-14T22:13:20.123456Z"), Some(1_700_000_000_123_456));
+        assert_eq!(micros("2023-11-15T00:13:20.123456+02:00"), Some(1_700_000_000_123_456));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for bad in ["", "yesterday", "2023-11-14", "1969-12-31T23:59:59Z", "2023-13-01T00:00:00Z"] {
+            assert_eq!(micros(bad), None, "{bad}");
+        }
+        assert_eq!(text(u64::MAX), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,189 @@
+//! `tokens.json`: names, scopes, times and hashes; 0600, replaced atomically under a lock.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scope, TokenError};
+use crate::times;
+
+/// A token as the operator sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenInfo {
+    /// Unique in the vault.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it was made, microseconds since 1970 (RFC 3339 in the file).
+    #[serde(with = "rfc3339")]
+    pub created: u64,
+    /// When it ends.
+    #[serde(with = "rfc3339_option", default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+}
+
+/// A token as stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredToken {
+    #[serde(with = "hex32", rename = "sha256")]
+    pub(super) hash: [u8; 32],
+    #[serde(flatten)]
+    pub(super) info: TokenInfo,
+}
+
+impl StoredToken {
+    pub(super) fn new(hash: [u8; 32], info: &TokenInfo) -> Self {
+        Self { hash, info: info.clone() }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenFile {
+    version: u32,
+    tokens: Vec<StoredToken>,
+}
+
+/// Tells whether the file is the one read before. A replacement is a new inode, so no change within one tick of the
+/// clock is missed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    length: u64,
+}
+
+impl Stamp {
+    /// `None` while there is no file.
+    pub(super) fn of(folder: &Path) -> Result<Option<Self>, TokenError> {
+        let path = path(folder);
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(Some(Self {
+                inode: meta.ino(),
+                modified: (meta.mtime(), meta.mtime_nsec()),
+                length: meta.len(),
+            })),
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(TokenError::Io { op: "looking at the tokens", path, source }),
+        }
+    }
+}
+
+pub(super) fn exists(folder: &Path) -> bool {
+    path(folder).exists()
+}
+
+/// All tokens; none while there is no file.
+pub(super) fn read(folder: &Path) -> Result<Vec<StoredToken>, TokenError> {
+    let path = path(folder);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(TokenError::Io { op: "reading the tokens", path, source }),
+    };
+    let file: TokenFile = serde_json::from_slice(&bytes).map_err(|error| TokenError::Damaged {
+        path: path.clone(),
+        reason: format!("no token list at line {}, column {}", error.line(), error.column()),
+    })?;
+    if file.version != 1 {
+        return Err(TokenError::Damaged { path, reason: format!("version {} is not 1", file.version) });
+    }
+    Ok(file.tokens)
+}
+
+/// Reads, changes and replaces the list while holding its lock; nothing is written if `change` refuses.
+pub(super) fn change(
+    folder: &Path,
+    change: impl FnOnce(&mut Vec<StoredToken>) -> Result<(), TokenError>,
+) -> Result<(), TokenError> {
+    let io = |op, path: &Path| {
+        let path = path.to_owned();
+        move |source| TokenError::Io { op, path, source }
+    };
+    let lock_path = folder.join("tokens.lock");
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(io("opening the lock of the tokens", &lock_path))?;
+    lock.lock().map_err(io("locking the tokens", &lock_path))?;
+    let mut tokens = read(folder)?;
+    change(&mut tokens)?;
+    let path = path(folder);
+    let text = serde_json::to_vec_pretty(&TokenFile { version: 1, tokens }).map_err(|error| {
+        TokenError::Io { op: "writing the tokens", path: path.clone(), source: error.into() }
+    })?;
+    replace(folder, &path, &text).map_err(io("writing the tokens", &path))
+}
+
+/// Writes a secret into a file of its own, 0600 from the first byte.
+pub(super) fn write_secret(path: &Path, secret: &str) -> Result<(), TokenError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    replace(folder, path, format!("{secret}\n").as_bytes()).map_err(|source| TokenError::Io {
+        op: "writing the token",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut next = path.as_os_str().to_owned();
+    next.push(".new");
+    let next = PathBuf::from(next);
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&next, path)?;
+    File::open(folder)?.sync_all()
+}
+
+fn path(folder: &Path) -> PathBuf {
+    folder.join("tokens.json")
+}
+
+mod rfc3339 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(micros: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::times::text(*micros))
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        super::times::micros(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("no RFC 3339 time"))
+    }
+}
+
+mod rfc3339_option {
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(micros: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+        match micros {
+            Some(micros) => super::rfc3339::serialize(micros, to),
+            None => to.serialize_none(),
+        }
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+        super::rfc3339::deserialize(from).map(Some)
+    }
+}
+
+mod hex32 {
+    use data_encoding::HEXLOWER;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&HEXLOWER.encode(bytes))
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
+        let bytes = HEXLOWER.decode(String::deserialize(from)?.as_bytes()).map_err(D::Error::custom)?;
+        bytes.try_into().map_err(|_| D::Error::custom("a hash has 32 bytes"))
+    }
+}

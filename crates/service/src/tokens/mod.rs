@@ -1,0 +1,211 @@
+//! Bearer tokens: random, shown once, kept as hashes in `tokens.json`, scoped, expiring, revocable while serving.
+//!
+//! The file is replaced atomically and read again whenever it changed, so `oubliette token revoke` takes effect with
+//! the next request. If it cannot be read, nobody is let in: a damaged list of tokens must not outlive a revocation.
+
+mod file;
+mod scope;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use self::file::{Stamp, StoredToken};
+pub use self::{
+    file::TokenInfo,
+    scope::{Scope, UnknownScope},
+};
+use crate::times;
+
+/// Every token starts with this, so that leaked ones can be searched for.
+const PREFIX: &str = "obl_";
+
+/// A token in the clear: shown once at creation, presented by clients. Wiped on drop, never printed by `Debug`.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct TokenSecret(Box<str>);
+
+impl TokenSecret {
+    /// 32 random bytes as text.
+    fn generate() -> Result<Self, TokenError> {
+        let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|_| TokenError::NoRandomness)?;
+        let mut text = String::with_capacity(64);
+        text.push_str(PREFIX);
+        data_encoding::BASE64URL_NOPAD.encode_append(bytes.as_slice(), &mut text);
+        Ok(Self(text.into_boxed_str()))
+    }
+
+    /// The token as it goes into the `Authorization` header.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSecret(..)")
+    }
+}
+
+/// What a presented token grants.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The token's name, for the operator's eyes.
+    pub name: String,
+    scopes: Arc<[Scope]>,
+}
+
+impl Grant {
+    /// Whether the token carries this scope.
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+/// Why the tokens of a vault folder could not be used or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// A file operation failed.
+    #[error("{op} failed on {path}: {source}; mend the folder's permissions or free space, then try again")]
+    Io {
+        /// What was being done.
+        op: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// `tokens.json` is not what this program writes.
+    #[error("{path} cannot be read ({reason}); put back a copy, or remove it and create new tokens")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Line and column, never content.
+        reason: String,
+    },
+    /// Another token has this name.
+    #[error("a token of this name exists; revoke it first or choose another name")]
+    NameTaken,
+    /// No token has this name.
+    #[error("no token has this name; `oubliette token list` shows them")]
+    Unknown,
+    /// A name is 1 to 64 printable characters, and a token needs at least one scope.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The system gave no random bytes.
+    #[error("the system's random source failed; no token was made")]
+    NoRandomness,
+}
+
+/// The tokens of one vault folder.
+#[derive(Debug)]
+pub struct Tokens {
+    folder: PathBuf,
+    loaded: Mutex<Loaded>,
+}
+
+#[derive(Debug, Default)]
+struct Loaded {
+    stamp: Option<Stamp>,
+    tokens: Vec<StoredToken>,
+}
+
+impl Tokens {
+    /// The tokens kept in a vault folder; the file may not exist yet.
+    pub fn open(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), loaded: Mutex::default() }
+    }
+
+    /// Makes a token. `expires` is in microseconds since 1970.
+    pub fn create(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        expires: Option<u64>,
+    ) -> Result<(TokenSecret, TokenInfo), TokenError> {
+        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+            return Err(TokenError::Invalid("a token's name is 1 to 64 printable characters"));
+        }
+        if scopes.is_empty() {
+            return Err(TokenError::Invalid("a token needs at least one scope"));
+        }
+        let secret = TokenSecret::generate()?;
+        let mut scopes = scopes.to_vec();
+        scopes.sort_unstable();
+        scopes.dedup();
+        let info = TokenInfo { name: name.to_owned(), scopes, created: times::now(), expires };
+        let stored = StoredToken::new(hash(secret.reveal()), &info);
+        file::change(&self.folder, |tokens| {
+            if tokens.iter().any(|token| token.info.name == name) {
+                return Err(TokenError::NameTaken);
+            }
+            tokens.push(stored);
+            Ok(())
+        })?;
+        Ok((secret, info))
+    }
+
+    /// Makes the token with every scope and writes it to `dev.token`, unless the folder has tokens already.
+    /// Answers the path of `dev.token`, if there is one.
+    pub fn ensure_dev_token(&self) -> Result<Option<PathBuf>, TokenError> {
+        let path = self.folder.join("dev.token");
+        if file::exists(&self.folder) {
+            return Ok(path.exists().then_some(path));
+        }
+        let (secret, _) = self.create("dev", Scope::ALL, None)?;
+        file::write_secret(&path, secret.reveal())?;
+        Ok(Some(path))
+    }
+
+    /// Every token, oldest first.
+    pub fn list(&self) -> Result<Vec<TokenInfo>, TokenError> {
+        Ok(file::read(&self.folder)?.into_iter().map(|token| token.info).collect())
+    }
+
+    /// Takes a token back; running services refuse it from their next request on.
+    pub fn revoke(&self, name: &str) -> Result<(), TokenError> {
+        file::change(&self.folder, |tokens| {
+            let before = tokens.len();
+            tokens.retain(|token| token.info.name != name);
+            if tokens.len() == before { Err(TokenError::Unknown) } else { Ok(()) }
+        })
+    }
+
+    /// What the presented token grants; `None` if it is unknown or expired.
+    pub fn check(&self, presented: &str) -> Result<Option<Grant>, TokenError> {
+        let digest = hash(presented);
+        let now = times::now();
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = Stamp::of(&self.folder)?;
+        if loaded.stamp.is_none() || loaded.stamp != stamp {
+            *loaded = Loaded::default();
+            let tokens = file::read(&self.folder)?;
+            *loaded = Loaded { stamp, tokens };
+        }
+        let mut found = None;
+        // Every hash is compared in full, so that the time taken says nothing about how near a guess came.
+        for token in &loaded.tokens {
+            if bool::from(token.hash.ct_eq(&digest)) {
+                found = Some(token);
+            }
+        }
+        Ok(found.filter(|token| token.info.expires.is_none_or(|expires| now < expires)).map(|token| Grant {
+            name: token.info.name.clone(),
+            scopes: token.info.scopes.as_slice().into(),
+        }))
+    }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests;

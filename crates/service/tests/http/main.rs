@@ -1,0 +1,11 @@
+//! A real server on a loopback port over a vault in a temporary folder, asked by the client and by raw requests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod access;
+mod chats;
+mod credentials;
+mod lifecycle;
+mod refusals;
+mod saves;
+mod support;
