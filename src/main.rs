@@ -1,2 +1,5 @@
 //! The `oubliette` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    oubliette_cli::main()
+}

@@ -1,0 +1,71 @@
+//! One module per command.
+
+mod chat;
+mod credential;
+mod fsck;
+mod save;
+mod serve;
+mod status;
+mod subject;
+mod token;
+mod verify_engine;
+
+use std::fs;
+
+use clap::Subcommand;
+use oubliette_client::{Client, ClientError};
+
+use crate::{config::Settings, error::CliError, output::Output};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a vault over HTTP; the first start makes one
+    Serve(serve::Arguments),
+    /// Counts, sizes and what is wrong
+    Status,
+    /// Bearer tokens of the vault
+    #[command(subcommand)]
+    Token(token::Command),
+    /// People
+    #[command(subcommand)]
+    Subject(subject::Command),
+    /// Game saves, through the service
+    #[command(subcommand)]
+    Save(save::Command),
+    /// Chats, through the service
+    #[command(subcommand)]
+    Chat(chat::Command),
+    /// Platform credentials, through the service
+    #[command(subcommand)]
+    Credential(credential::Command),
+    /// Read and authenticate everything; exit code 5 if anything is wrong
+    Fsck(fsck::Arguments),
+    /// Look at a row engine's data folder (run by this program in a child process)
+    #[command(hide = true)]
+    VerifyEngine(verify_engine::Arguments),
+}
+
+pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments, settings, output),
+        Command::Status => status::run(settings, output),
+        Command::Token(command) => token::run(command, settings, output),
+        Command::Subject(command) => subject::run(command, settings, output),
+        Command::Save(command) => save::run(command, settings, output),
+        Command::Chat(command) => chat::run(command, settings, output),
+        Command::Credential(command) => credential::run(command, settings, output),
+        Command::Fsck(arguments) => fsck::run(arguments, settings, output),
+        Command::VerifyEngine(arguments) => verify_engine::run(arguments),
+    }
+}
+
+/// A client with the settings' URL and token.
+fn client(settings: &Settings) -> Result<Client, CliError> {
+    let path = settings.token_file();
+    let token =
+        fs::read_to_string(&path).map_err(CliError::io("reading the token (see --token-file)", &path))?;
+    Client::new(&settings.url(), &token).map_err(|error| match error {
+        ClientError::Setup(message) => CliError::Usage(message.to_owned()),
+        error => error.into(),
+    })
+}

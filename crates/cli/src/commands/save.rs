@@ -1,0 +1,177 @@
+//! `oubliette save`
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use oubliette_client::{SaveOptions, SaveRead};
+use serde_json::json;
+
+use crate::{
+    config::Settings,
+    error::CliError,
+    output::{Output, Progress},
+};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Store a file as the newest version of a slot
+    Put {
+        user: String,
+        game: String,
+        slot: String,
+        /// The file; - is standard input
+        file: PathBuf,
+        /// Only over this version: its ETag, such as '"3-9f1c"'
+        #[arg(long, value_name = "ETAG", conflicts_with = "only_new")]
+        if_match: Option<String>,
+        /// Only into a new slot
+        #[arg(long)]
+        only_new: bool,
+        /// JSON to keep with it, at most 4 KiB
+        #[arg(long, value_name = "JSON")]
+        meta: Option<String>,
+    },
+    /// Read a save
+    Get {
+        user: String,
+        game: String,
+        slot: String,
+        /// Write it here [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// This version, not the newest
+        #[arg(long)]
+        version: Option<u64>,
+    },
+    /// The person's slots
+    List {
+        user: String,
+        /// Only of this game
+        #[arg(long)]
+        game: Option<String>,
+    },
+    /// Forget a slot with all its versions, or one version
+    Rm {
+        user: String,
+        game: String,
+        slot: String,
+        /// Only this version
+        #[arg(long)]
+        version: Option<u64>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
+    let client = super::client(settings)?;
+    match command {
+        Command::Put { user, game, slot, file, if_match, only_new, meta } => {
+            let (mut content, length) = open(&file)?;
+            let options = SaveOptions { if_match, only_new, meta, length, content_type: None };
+            let mut content = Watched {
+                inner: &mut content,
+                done: 0,
+                progress: Progress::bytes(length),
+                what: "bytes sent",
+            };
+            let stored = client.put_save(&user, &game, &slot, &mut content, &options)?;
+            drop(content);
+            let value = json!({
+                "version": stored.version, "etag": stored.etag, "size": stored.size, "created": stored.created,
+            });
+            output.result(&value, || {
+                vec![format!("version {}, {} bytes, ETag {}", stored.version, stored.size, stored.etag)]
+            });
+        }
+        Command::Get { user, game, slot, out, version } => {
+            let read = SaveRead { version, ..SaveRead::default() };
+            let Some(mut body) = client.save(&user, &game, &slot, &read)? else { return Ok(()) };
+            let length = body.length;
+            let mut body = Watched {
+                inner: &mut body,
+                done: 0,
+                progress: Progress::bytes(Some(length)),
+                what: "bytes received",
+            };
+            write(&mut body, out.as_deref())?;
+        }
+        Command::List { user, game } => {
+            let mut slots = Vec::new();
+            let mut cursor = None;
+            loop {
+                let page = client.saves(&user, game.as_deref(), cursor.as_deref())?;
+                slots.extend(page.items);
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            output.result(&json!({ "saves": slots }), || {
+                slots
+                    .iter()
+                    .map(|slot| {
+                        let (game, name) = (&slot.game, &slot.slot);
+                        format!(
+                            "{game}\t{name}\tversion {}\t{} bytes\t{}\t{} kept",
+                            slot.version, slot.size, slot.created, slot.versions
+                        )
+                    })
+                    .collect()
+            });
+        }
+        Command::Rm { user, game, slot, version, yes } => {
+            output.confirm(yes, "Forget this save in every copy?")?;
+            client.forget_save(&user, &game, &slot, version)?;
+            output.result(&json!({ "state": "erased" }), || vec!["erased".to_owned()]);
+        }
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), CliError> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let file = File::open(path).map_err(CliError::io("opening the save", path))?;
+    let meta = file.metadata().map_err(CliError::io("opening the save", path))?;
+    let length = meta.is_file().then_some(meta.len());
+    Ok((Box::new(file), length))
+}
+
+/// Writes to a file beside the target first: a broken transfer never replaces a good file.
+fn write(body: &mut dyn Read, out: Option<&Path>) -> Result<(), CliError> {
+    let Some(out) = out else {
+        let mut stdout = io::stdout().lock();
+        return io::copy(body, &mut stdout)
+            .and_then(|_| stdout.flush())
+            .map_err(CliError::io("receiving the save", "standard output"));
+    };
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder).map_err(CliError::io("making a file in", folder))?;
+    io::copy(body, &mut file).map_err(CliError::io("receiving the save into", out))?;
+    file.persist(out).map_err(|error| CliError::io("putting the save into", out)(error.error))?;
+    Ok(())
+}
+
+/// Shows progress while it is read.
+struct Watched<'a> {
+    inner: &'a mut dyn Read,
+    done: u64,
+    progress: Progress,
+    what: &'static str,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(into)?;
+        self.done += n as u64;
+        self.progress.at(self.what, self.done);
+        Ok(n)
+    }
+}

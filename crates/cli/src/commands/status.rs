@@ -1,0 +1,28 @@
+//! `oubliette status`
+
+use oubliette_service::operator::{Answer, Command};
+
+use crate::{config::Settings, error::CliError, folder, output::Output};
+
+pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> {
+    let Answer::Status(status) = folder::operate(settings, &Command::Status)? else {
+        return Err(CliError::Usage("the service answered something else; use the same version".to_owned()));
+    };
+    output.result(&status, || {
+        let mut lines = vec![
+            format!("vault        {}", status.vault),
+            format!("generation   {}", status.generation),
+            format!("subjects     {}", status.subjects),
+            format!(
+                "rows         {} ({} bytes; {} on disk)",
+                status.rows, status.row_bytes, status.rows_disk
+            ),
+            format!("blobs        {} bytes on disk", status.blob_disk),
+            format!("sweep queue  {}", status.sweep_queue),
+            format!("cell class   {}", status.cell_class),
+        ];
+        lines.extend(status.problems.iter().map(|problem| format!("problem      {problem}")));
+        lines
+    });
+    Ok(())
+}

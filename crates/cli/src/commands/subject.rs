@@ -1,0 +1,74 @@
+//! `oubliette subject`
+
+use oubliette_client::SubjectFacts;
+use oubliette_service::operator::{Answer, Command as Operator};
+use serde_json::json;
+
+use crate::{config::Settings, error::CliError, folder, output::Output};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Create a person, through the service
+    Create {
+        user: String,
+        /// Where their content belongs
+        #[arg(long)]
+        region: Option<String>,
+        /// Also after an erasure under this id
+        #[arg(long)]
+        reopen: bool,
+    },
+    /// State, region and usage; no content
+    Show { user: String },
+    /// Erase a person at once: their keys are destroyed, and every copy of their content becomes noise
+    Erase {
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
+    let answer = match command {
+        Command::Create { user, region, reopen } => {
+            let subject = super::client(settings)?.put_subject(&user, &SubjectFacts { region }, reopen)?;
+            let value = json!({ "user": subject.user, "state": subject.state, "created": subject.created });
+            output.result(&value, || vec![format!("{}, created {}", subject.state, subject.created)]);
+            return Ok(());
+        }
+        Command::Show { user } => folder::operate(settings, &Operator::SubjectShow { user })?,
+        Command::Erase { user, yes } => {
+            output.confirm(yes, "Erase this person and everything the vault holds of them?")?;
+            folder::operate(settings, &Operator::SubjectErase { user })?
+        }
+    };
+    match answer {
+        Answer::Subject(subject) => output.result(&subject, || {
+            let mut lines = vec![format!("{}, created {}", subject.state, subject.created)];
+            lines.extend(subject.region.iter().map(|region| format!("region {region}")));
+            lines.extend(
+                subject
+                    .usage
+                    .iter()
+                    .map(|(class, items, bytes)| format!("{class}: {items} items, {bytes} bytes")),
+            );
+            lines
+        }),
+        Answer::Erased(record) => output.result(&record, || {
+            vec![
+                format!("{} at {}", record.state, record.erased_at),
+                format!("root generation {} -> {}", record.generation_before, record.generation_after),
+                format!("root before {}", record.root_before),
+                format!("root after  {}", record.root_after),
+                format!("cell class {}, operations drained {}", record.cell_class, record.leases_drained),
+            ]
+        }),
+        Answer::Fsck(_) | Answer::Status(_) => {
+            return Err(CliError::Usage(
+                "the service answered something else; use the same version".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! `oubliette token`: makes, lists and revokes bearer tokens in the vault's folder; a running service sees it at once.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use oubliette_service::{
+    Tokens,
+    tokens::{Scope, TokenInfo},
+};
+use serde_json::json;
+
+use crate::{config::Settings, error::CliError, output::Output};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make a token; it is shown this once
+    Create {
+        /// Its name, unique in the vault
+        #[arg(long)]
+        name: String,
+        /// What it may do, such as saves:write; can be repeated
+        #[arg(long = "scope", required = true, value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// When it ends: a number and s, m, h, d or w [default: never]
+        #[arg(long, value_name = "90d", value_parser = duration)]
+        expires: Option<u64>,
+    },
+    /// Names, scopes and times; never the tokens
+    List,
+    /// Take a token back
+    Revoke {
+        /// Its name
+        name: String,
+    },
+}
+
+pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
+    if !settings.data.join("vault.json").exists() {
+        return Err(CliError::Usage(format!(
+            "there is no vault in {}; name its folder with --data, or make one with `oubliette serve`",
+            settings.data.display()
+        )));
+    }
+    let tokens = Tokens::open(&settings.data);
+    match command {
+        Command::Create { name, scopes, expires } => {
+            let expires = expires.map(|seconds| now().saturating_add(seconds.saturating_mul(1_000_000)));
+            let (secret, info) = tokens.create(&name, &scopes, expires)?;
+            let value = json!({ "token": secret.reveal(), "info": info });
+            output.result(&value, || vec![secret.reveal().to_owned()]);
+        }
+        Command::List => {
+            let listed = tokens.list()?;
+            output.result(&json!({ "tokens": listed }), || listed.iter().map(line).collect());
+        }
+        Command::Revoke { name } => {
+            tokens.revoke(&name)?;
+            output.result(&json!({ "revoked": name }), || vec![format!("revoked {name}")]);
+        }
+    }
+    Ok(())
+}
+
+fn line(token: &TokenInfo) -> String {
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+    let state = match token.expires {
+        Some(expires) if expires <= now() => " (expired)",
+        Some(_) => " (expires)",
+        None => "",
+    };
+    format!("{}{state}: {}", token.name, scopes.join(" "))
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// `90d` in seconds.
+fn duration(text: &str) -> Result<u64, String> {
+    let bad = || "write a number and one of s, m, h, d, w, such as 90d".to_owned();
+    let unit = text.chars().last().ok_or_else(bad)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(bad()),
+    };
+    let number: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| bad())?;
+    number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("90d"), Ok(90 * 86_400));
+        assert_eq!(duration("2w"), Ok(14 * 86_400));
+        assert_eq!(duration("30s"), Ok(30));
+        for bad in
+            ["", "d", "90", "-1d", "1y", "0d", "1.5h", "99999999999999999999d", "99999999999999999w", "9é"]
+        {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

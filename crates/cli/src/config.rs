@@ -1,0 +1,278 @@
+//! Settings: flags over `OUBLIETTE_*` variables over `oubliette.toml`. Unknown keys are errors that name the nearest.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::{args::Common, error::CliError};
+
+/// Every setting, by its place in the file; the variable is `OUBLIETTE_` and the same in capitals with `_` for `.`.
+const KEYS: &[(&str, Kind)] = &[
+    ("data", Kind::Text),
+    ("listen", Kind::Text),
+    ("insecure_plaintext", Kind::Switch),
+    ("url", Kind::Text),
+    ("token_file", Kind::Text),
+    ("saves.compress", Kind::Switch),
+    ("saves.max_size", Kind::Number),
+    ("saves.require_precondition", Kind::Switch),
+    ("limits.workers", Kind::Number),
+    ("limits.queue", Kind::Number),
+    ("limits.uploads", Kind::Number),
+    ("limits.connections", Kind::Number),
+];
+/// Variables that are no settings of the file.
+const OTHER_VARIABLES: &[&str] = &["OUBLIETTE_CONFIG", "OUBLIETTE_LOG"];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Switch,
+    Number,
+}
+
+/// What the commands run with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default = "default_data")]
+    pub(crate) data: PathBuf,
+    #[serde(default = "default_listen")]
+    pub(crate) listen: String,
+    #[serde(default)]
+    pub(crate) insecure_plaintext: bool,
+    url: Option<String>,
+    token_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) saves: Saves,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Saves {
+    pub(crate) compress: Option<bool>,
+    pub(crate) max_size: Option<u64>,
+    #[serde(default)]
+    pub(crate) require_precondition: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) workers: Option<usize>,
+    pub(crate) queue: Option<usize>,
+    pub(crate) uploads: Option<usize>,
+    pub(crate) connections: Option<usize>,
+}
+
+fn default_data() -> PathBuf {
+    PathBuf::from("oubliette-data")
+}
+fn default_listen() -> String {
+    "127.0.0.1:7411".to_owned()
+}
+
+impl Settings {
+    /// Reads file and environment and lays the flags over them.
+    pub(crate) fn load(flags: &Common) -> Result<Self, CliError> {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("OUBLIETTE_"));
+        let mut settings = Self::from_parts(flags.config.as_deref(), variables.collect())?;
+        if let Some(data) = &flags.data {
+            settings.data.clone_from(data);
+        }
+        settings.url = flags.url.clone().or(settings.url);
+        settings.token_file = flags.token_file.clone().or(settings.token_file);
+        Ok(settings)
+    }
+
+    fn from_parts(file: Option<&Path>, variables: Vec<(String, String)>) -> Result<Self, CliError> {
+        let named =
+            variables.iter().find(|(name, _)| name == "OUBLIETTE_CONFIG").map(|(_, path)| Path::new(path));
+        let mut table = match file.or(named) {
+            Some(path) => {
+                read(path)?.ok_or_else(|| CliError::Usage(format!("there is no {}", path.display())))?
+            }
+            None => read(Path::new("oubliette.toml"))?.unwrap_or_default(),
+        };
+        for (name, text) in &variables {
+            overlay(&mut table, name, text)?;
+        }
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| CliError::Usage(format!("settings: {}", error.message())))
+    }
+
+    /// Where content commands go.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+
+    /// Where their token is.
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.token_file.clone().unwrap_or_else(|| self.data.join("dev.token"))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Table>, CliError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(CliError::io("reading the configuration", path)(error)),
+    };
+    let bad = |message: &str| CliError::Usage(format!("{}: {message}", path.display()));
+    let table: Table = text.parse().map_err(|error: toml::de::Error| bad(error.message()))?;
+    for key in keys(&table, "") {
+        if !KEYS.iter().any(|(known, _)| *known == key) {
+            let nearest = nearest(&key, KEYS.iter().map(|(known, _)| *known));
+            return Err(bad(&format!("there is no setting `{key}`; the nearest is `{nearest}`")));
+        }
+    }
+    Ok(Some(table))
+}
+
+/// The dotted names of all leaves.
+fn keys(table: &Table, prefix: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        match value {
+            Value::Table(inner) => found.extend(keys(inner, &format!("{key}."))),
+            _ => found.push(key),
+        }
+    }
+    found
+}
+
+/// Puts one variable over the file's value.
+///
+/// A container platform injects names of its own (`OUBLIETTE_PORT`, `OUBLIETTE_SERVICE_HOST`, ...), so an unknown
+/// variable is an error only where it looks like a known one misspelt.
+fn overlay(table: &mut Table, name: &str, text: &str) -> Result<(), CliError> {
+    let variable = |key: &str| format!("OUBLIETTE_{}", key.to_ascii_uppercase().replace('.', "_"));
+    let Some((key, kind)) = KEYS.iter().find(|(key, _)| variable(key) == name) else {
+        if OTHER_VARIABLES.contains(&name) {
+            return Ok(());
+        }
+        let known: Vec<String> = KEYS.iter().map(|(key, _)| variable(key)).collect();
+        let nearest = nearest(name, known.iter().map(String::as_str));
+        return if distance(name, nearest) <= 2 {
+            Err(CliError::Usage(format!("the variable {name} is unknown; the nearest is {nearest}")))
+        } else {
+            Ok(())
+        };
+    };
+    let bad = |what: &str| CliError::Usage(format!("the variable {name} must be {what}"));
+    let value = match kind {
+        Kind::Text => Value::String(text.to_owned()),
+        Kind::Switch => Value::Boolean(match text {
+            "1" | "true" => true,
+            "0" | "false" | "" => false,
+            _ => return Err(bad("true or false")),
+        }),
+        Kind::Number => Value::Integer(text.parse().map_err(|_| bad("a number"))?),
+    };
+    match key.split_once('.') {
+        None => {
+            table.insert((*key).to_owned(), value);
+        }
+        Some((section, key)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(key.to_owned(), value);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
+    known.min_by_key(|known| distance(name, known)).unwrap_or_default()
+}
+
+/// Edits between two words (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (to, above) in b.chars().zip(row.iter().skip(1)) {
+            left = (diagonal + usize::from(from != to)).min(left + 1).min(above + 1);
+            next.push(left);
+            diagonal = *above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, variables: &[(&str, &str)]) -> Result<Settings, CliError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("oubliette.toml");
+        fs::write(&path, file).unwrap();
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::from_parts(Some(&path), variables)
+    }
+
+    #[test]
+    fn variables_win_over_the_file() {
+        let file = "listen = \"127.0.0.1:1\"\ndata = \"a\"\n[saves]\nmax_size = 5\ncompress = false\n";
+        let settings =
+            load(file, &[("OUBLIETTE_LISTEN", "127.0.0.1:2"), ("OUBLIETTE_SAVES_MAX_SIZE", "7")]).unwrap();
+        assert_eq!((settings.listen.as_str(), settings.data.to_str()), ("127.0.0.1:2", Some("a")));
+        assert_eq!((settings.saves.max_size, settings.saves.compress), (Some(7), Some(false)));
+        assert_eq!(settings.url(), "http://127.0.0.1:2");
+        assert_eq!(settings.token_file(), Path::new("a/dev.token"));
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest() {
+        let message = load("lisen = \"x\"", &[]).unwrap_err().to_string();
+        assert!(message.contains("`lisen`") && message.contains("`listen`"), "{message}");
+        let message = load("[saves]\nmax-size = 1", &[]).unwrap_err().to_string();
+        assert!(message.contains("`saves.max_size`"), "{message}");
+        let message = load("", &[("OUBLIETTE_LISTN", "x")]).unwrap_err().to_string();
+        assert!(message.contains("OUBLIETTE_LISTEN"), "{message}");
+        // What Kubernetes injects beside a service of this name.
+        assert!(load("", &[("OUBLIETTE_SERVICE_HOST", "x"), ("OUBLIETTE_PORT", "x")]).is_ok());
+    }
+
+    #[test]
+    fn wrong_values_are_usage_errors() {
+        for (file, variables) in [
+            ("listen = 5", &[][..]),
+            ("not toml", &[]),
+            ("[limits]\nworkers = \"many\"", &[]),
+            ("[limits]\nworkers = -1", &[]),
+            ("", &[("OUBLIETTE_INSECURE_PLAINTEXT", "yes")]),
+            ("", &[("OUBLIETTE_LIMITS_QUEUE", "x")]),
+        ] {
+            assert!(matches!(load(file, variables), Err(CliError::Usage(_))), "{file} {variables:?}");
+        }
+        let missing = Settings::from_parts(Some(Path::new("/nonexistent/oubliette.toml")), Vec::new());
+        assert!(matches!(missing, Err(CliError::Usage(_))));
+    }
+
+    #[test]
+    fn edit_distances() {
+        for (a, b, edits) in
+            [("", "", 0), ("", "ab", 2), ("listen", "lisen", 1), ("abc", "acb", 2), ("x", "y", 1)]
+        {
+            assert_eq!((distance(a, b), distance(b, a)), (edits, edits), "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What can go wrong in a command, and the exit code it ends with.
+
+use std::path::{Path, PathBuf};
+
+use oubliette_client::ClientError;
+use oubliette_engine::EngineError;
+use oubliette_service::{ServeError, admin::AdminError, operator::Failure, tokens::TokenError};
+use oubliette_store::VaultError;
+
+/// Why a command ended without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// A mistake in arguments or settings.
+    #[error("{0}")]
+    Usage(String),
+    /// The operator said no.
+    #[error("not confirmed; nothing was changed")]
+    NotConfirmed,
+    /// A file operation failed.
+    #[error("{op} failed on {}: {source}", path.display())]
+    Io { op: &'static str, path: PathBuf, source: std::io::Error },
+    /// The service could not be asked, or refused.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An operator command failed.
+    #[error(transparent)]
+    Operator(#[from] Failure),
+    /// The service that holds the folder could not be asked.
+    #[error(transparent)]
+    Admin(AdminError),
+    /// Tokens.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Serving ended.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// `fsck` found faults, which are printed already.
+    #[error(
+        "{0} faults found; restore what is damaged from a backup (`fsck --repair` mends the key plane alone)"
+    )]
+    Faults(usize),
+    /// The child that looks at the row engine found it damaged.
+    #[error("{0}")]
+    Engine(EngineError),
+    /// The process could not be hardened.
+    #[error("the process could not be hardened ({0}); Linux 3.17 or newer with seccomp is needed")]
+    Harden(String),
+}
+
+impl CliError {
+    /// Attaches what was being done, and where, to a system error.
+    pub(crate) fn io(op: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io { op, path, source }
+    }
+
+    /// The code the process ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::NotConfirmed => 4,
+            Self::Client(error) => of_code(error.code().unwrap_or_default()),
+            Self::Operator(failure) | Self::Admin(AdminError::Failed(failure)) => of_code(&failure.code),
+            Self::Token(TokenError::Unknown) => 3,
+            Self::Token(TokenError::NameTaken) => 4,
+            Self::Token(TokenError::Invalid(_)) => 2,
+            Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
+            Self::Faults(_) | Self::Engine(_) => 5,
+            Self::Io { .. } | Self::Admin(_) | Self::Token(_) | Self::Serve(_) | Self::Harden(_) => 1,
+        }
+    }
+}
+
+impl From<VaultError> for CliError {
+    fn from(error: VaultError) -> Self {
+        Self::Operator(error.into())
+    }
+}
+
+impl From<AdminError> for CliError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Failed(failure) => Self::Operator(failure),
+            error => Self::Admin(error),
+        }
+    }
+}
+
+/// The exit code for a problem document's code.
+fn of_code(code: &str) -> u8 {
+    match code {
+        "subject_unknown" | "subject_erased" | "not_found" | "peer_unknown" | "peer_gone" | "forgotten"
+        | "http_404" => 3,
+        "unauthorized"
+        | "forbidden"
+        | "subject_blocked"
+        | "consent_required"
+        | "held"
+        | "version_conflict"
+        | "precondition_required"
+        | "blocked_by_recipient"
+        | "not_author"
+        | "too_large"
+        | "quota_exceeded" => 4,
+        "corrupt" => 5,
+        "invalid" => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,82 @@
+//! The vault's folder: opened here, or reached through the service that holds it.
+
+use std::{
+    path::Path,
+    process::{Command as Process, Stdio},
+    sync::Arc,
+};
+
+use oubliette_engine::EngineError;
+use oubliette_service::{
+    admin,
+    operator::{self, Answer, Command},
+};
+use oubliette_store::{Vault, VaultError, VaultOptions};
+
+use crate::{config::Settings, error::CliError, output::Progress};
+
+/// What the vault is opened with: the settings, and a child process that looks at the row engine first.
+pub(crate) fn options(settings: &Settings) -> VaultOptions {
+    let mut options = VaultOptions {
+        compress: settings.saves.compress,
+        max_save: settings.saves.max_size,
+        ..VaultOptions::default()
+    };
+    options.engine.sled.verifier = Some(Arc::new(verify_in_child));
+    options
+}
+
+/// Carries an operator command out: on the folder itself, or through `admin.sock` if a service holds it.
+pub(crate) fn operate(settings: &Settings, command: &Command) -> Result<Answer, CliError> {
+    let mut bar = Progress::steps();
+    let mut progress = |what: &str, done: u64| bar.at(what, done);
+    match open(settings) {
+        Err(VaultError::InUse { .. }) => Ok(admin::call(&settings.data, command, &mut progress)?),
+        Err(error) => Err(error.into()),
+        Ok(vault) => {
+            let done = operator::run(&vault, command, &mut progress);
+            if done.is_ok() && matches!(command, Command::SubjectErase { .. }) {
+                sweep(&vault);
+            }
+            let closed = vault.close();
+            let answer = done?;
+            closed?;
+            Ok(answer)
+        }
+    }
+}
+
+/// Removes what the erasure left; what cannot be removed now is by the next service.
+fn sweep(vault: &Vault) {
+    while matches!(vault.sweep(512), Ok(report) if report.left > 0 && report.rows + report.blobs > 0) {}
+}
+
+fn open(settings: &Settings) -> Result<Vault, VaultError> {
+    Vault::open(&settings.data, options(settings))
+}
+
+/// Runs `oubliette verify-engine` on sled's folder: a panic of sled there is an error here.
+fn verify_in_child(data: &Path) -> Result<(), EngineError> {
+    let executable = std::env::current_exe()
+        .map_err(EngineError::io("finding this program to check the row engine in a child process", data))?;
+    let output = Process::new(executable)
+        .arg("verify-engine")
+        .arg(data)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(EngineError::io("starting the check of the row engine in a child process", data))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    Err(EngineError::Corrupt {
+        what: "the row engine",
+        path: data.to_owned(),
+        detail: format!(
+            "the check in a child process ended with {}: {}",
+            output.status,
+            last.chars().take(300).collect::<String>()
+        ),
+    })
+}
