@@ -19,6 +19,7 @@ const EVERYTHING: &[Op] = &[
     Op::Put { who: 0, spot: 0, size: Size::Small },
     Op::Put { who: 0, spot: 0, size: Size::Packed },
     Op::Put { who: 0, spot: 0, size: Size::Dense },
+    Op::Break { who: 0, spot: 0 },
     Op::Put { who: 0, spot: 1, size: Size::Packed },
     Op::Put { who: 1, spot: 0, size: Size::Small },
     Op::Say { who: 0, to: 1, long: false },
@@ -102,6 +103,20 @@ fn after_the_fence_no_guess_is_confirmed() {
     history.world.advance(31 * 24 * 3600);
     assert_eq!(history.world.keyring().unwrap().remove_expired_fences().unwrap(), 1);
     assert_eq!(guess(&history), [false]);
+}
+
+/// Every other message of a long conversation is forgotten: what is left of the tree fills a trie of pages.
+#[test]
+fn a_cover_of_many_pages_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = in_memory(&folder, 1, true);
+    let say = std::iter::repeat_n(Op::Say { who: 0, to: 1, long: false }, 100);
+    let forget = (0..50).map(|nth| Op::ForgetMessage { who: 0, to: 1, nth });
+    run(&mut history, &say.chain(forget).collect::<Vec<_>>()).unwrap_or_else(|leak| panic!("{leak}"));
+    let present = history.world.seize_present(0).unwrap();
+    let covers = present.pages.iter().filter(|page| page[3] == 6).count();
+    assert!(covers >= 5, "only {covers} cover pages");
+    run(&mut history, &[Op::Erase { who: 0 }]).unwrap_or_else(|leak| panic!("{leak}"));
 }
 
 #[test]

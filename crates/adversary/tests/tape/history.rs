@@ -1,6 +1,7 @@
 //! A history: events applied to a vault and to the model beside it, and the adversary let loose on the vault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
 
 use oubliette_adversary::{Canary, Leak, World, close, judge};
 use oubliette_store::{
@@ -48,6 +49,7 @@ impl History {
     pub(crate) fn apply(&mut self, op: &Op) -> Result<(), Leak> {
         match *op {
             Op::Put { who, spot, size } => self.living(who, |it| it.put(who, spot, size)),
+            Op::Break { who, spot } => self.living(who, |it| it.break_off(who, spot)),
             Op::ForgetVersion { who, spot, nth } => self.living(who, |it| it.forget_version(who, spot, nth)),
             Op::ForgetSlot { who, spot } => self.living(who, |it| it.forget_slot(who, spot)),
             Op::Say { who, to, long } => self.pair(who, to, |it| it.say(who, to, long)),
@@ -72,7 +74,9 @@ impl History {
     /// The adversary strikes: first with everything, then with one copy of the pages and no past.
     pub(crate) fn seize(&mut self) -> Result<(), Leak> {
         let live = self.live();
-        let gone: BTreeSet<Canary> = self.planted.difference(&live).cloned().collect();
+        let unsure: BTreeSet<&Canary> = self.people.iter().flat_map(|person| &person.fragments).collect();
+        let gone = self.planted.difference(&live).filter(|canary| !unsure.contains(canary));
+        let gone: BTreeSet<Canary> = gone.cloned().collect();
         let report = close(&self.world.seize().unwrap());
         println!("{} alive, {} gone: {}", live.len(), gone.len(), report.counts);
         self.trials += report.counts.trials();
@@ -151,6 +155,19 @@ impl History {
             saves.put(slot.game.as_str(), slot.name.as_str(), &options, &mut content.as_slice()).unwrap();
         slot.versions.insert(saved.version, canaries);
         self.did("put");
+    }
+
+    fn break_off(&mut self, who: usize, spot: usize) {
+        let canary = self.plant();
+        let saves = self.subject(who).saves();
+        let Some(slot) = &self.people[who].slots[spot] else { return };
+        let content = around(&canary, Size::Dense);
+        let mut content = content.as_slice().chain(Broken);
+        let (game, name) = (slot.game.as_str(), slot.name.as_str());
+        let refused = saves.put(game, name, &PutOptions::default(), &mut content);
+        assert!(matches!(refused, Err(VaultError::Upload(_))));
+        self.people[who].fragments.push(canary);
+        self.did("break off");
     }
 
     fn forget_version(&mut self, who: usize, spot: usize, nth: usize) {
@@ -262,5 +279,14 @@ impl History {
         }
         self.people[who] = Person { alive: false, ..Person::new(id) };
         self.did("erase");
+    }
+}
+
+/// A connection that is lost.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::ConnectionReset.into())
     }
 }

@@ -10,20 +10,67 @@ pub(crate) const SPOTS: usize = 3;
 /// One event.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    Put { who: usize, spot: usize, size: Size },
-    ForgetVersion { who: usize, spot: usize, nth: usize },
-    ForgetSlot { who: usize, spot: usize },
-    Say { who: usize, to: usize, long: bool },
-    ForgetMessage { who: usize, to: usize, nth: usize },
-    ForgetThrough { who: usize, to: usize, nth: usize },
-    ForgetSide { who: usize, to: usize },
-    Consent { who: usize },
-    Withdraw { who: usize },
-    SetSteam { who: usize, spot: usize },
-    ForgetSteam { who: usize, spot: usize },
-    Move { who: usize },
-    Erase { who: usize },
-    Reopen { who: usize },
+    Put {
+        who: usize,
+        spot: usize,
+        size: Size,
+    },
+    /// An upload that ends in the middle.
+    Break {
+        who: usize,
+        spot: usize,
+    },
+    ForgetVersion {
+        who: usize,
+        spot: usize,
+        nth: usize,
+    },
+    ForgetSlot {
+        who: usize,
+        spot: usize,
+    },
+    Say {
+        who: usize,
+        to: usize,
+        long: bool,
+    },
+    ForgetMessage {
+        who: usize,
+        to: usize,
+        nth: usize,
+    },
+    ForgetThrough {
+        who: usize,
+        to: usize,
+        nth: usize,
+    },
+    ForgetSide {
+        who: usize,
+        to: usize,
+    },
+    Consent {
+        who: usize,
+    },
+    Withdraw {
+        who: usize,
+    },
+    SetSteam {
+        who: usize,
+        spot: usize,
+    },
+    ForgetSteam {
+        who: usize,
+        spot: usize,
+    },
+    Move {
+        who: usize,
+    },
+    Erase {
+        who: usize,
+    },
+    Reopen {
+        who: usize,
+    },
     Sweep,
     Restart,
     Seize,
@@ -37,6 +84,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
     let size = prop_oneof![3 => Just(Size::Small), 1 => Just(Size::Packed), 1 => Just(Size::Dense)];
     prop_oneof![
         10 => (who(), spot(), size).prop_map(|(who, spot, size)| Op::Put { who, spot, size }),
+        2 => (who(), spot()).prop_map(|(who, spot)| Op::Break { who, spot }),
         3 => (who(), spot(), nth()).prop_map(|(who, spot, nth)| Op::ForgetVersion { who, spot, nth }),
         1 => (who(), spot()).prop_map(|(who, spot)| Op::ForgetSlot { who, spot }),
         10 => (who(), who(), any::<bool>()).prop_map(|(who, to, long)| Op::Say { who, to, long }),

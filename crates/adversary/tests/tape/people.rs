@@ -18,6 +18,8 @@ pub(crate) struct Person {
     pub(crate) consent: bool,
     /// Own messages to people who were erased since.
     pub(crate) words_left: Vec<Canary>,
+    /// What came of uploads that broke off: never acknowledged, so it may be found until the person goes.
+    pub(crate) fragments: Vec<Canary>,
 }
 
 /// A slot; game and slot names are canaries.
@@ -45,6 +47,7 @@ impl Person {
             evidence: Vec::new(),
             consent: false,
             words_left: Vec::new(),
+            fragments: Vec::new(),
         }
     }
 
