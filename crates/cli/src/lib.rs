@@ -1,4 +1,4 @@
-//! The commands of the `oubliette` binary: one module per command under [`commands`].
+//! The commands of the `oubliette` binary: one module per command under `commands/`.
 //!
 //! Content commands speak HTTP to `--url`. Operator commands open `--data`, or reach the service that holds it through
 //! its `admin.sock`. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused by policy, 5 corruption found.
