@@ -137,6 +137,17 @@ impl Tokens {
             return Err(TokenError::Invalid("a token needs at least one scope"));
         }
         let secret = TokenSecret::generate()?;
+        let info = self.add(&secret, name, scopes, expires)?;
+        Ok((secret, info))
+    }
+
+    fn add(
+        &self,
+        secret: &TokenSecret,
+        name: &str,
+        scopes: &[Scope],
+        expires: Option<u64>,
+    ) -> Result<TokenInfo, TokenError> {
         let mut scopes = scopes.to_vec();
         scopes.sort_unstable();
         scopes.dedup();
@@ -149,7 +160,7 @@ impl Tokens {
             tokens.push(stored);
             Ok(())
         })?;
-        Ok((secret, info))
+        Ok(info)
     }
 
     /// Makes the token with every scope and writes it to `dev.token`, unless the folder has tokens already.
@@ -159,8 +170,10 @@ impl Tokens {
         if file::exists(&self.folder) {
             return Ok(path.exists().then_some(path));
         }
-        let (secret, _) = self.create("dev", Scope::ALL, None)?;
+        // The list comes last: a crash in between leaves a folder without tokens, and the next start begins again.
+        let secret = TokenSecret::generate()?;
         file::write_secret(&path, secret.reveal())?;
+        self.add(&secret, "dev", Scope::ALL, None)?;
         Ok(Some(path))
     }
 
