@@ -84,7 +84,7 @@ pub fn close(evidence: &Evidence) -> Report {
 /// Canaries that need no key at all.
 fn look_in_clear(evidence: &Evidence, report: &mut Report) {
     let pairs = evidence.rows.iter().chain(&evidence.blobs).flat_map(|(key, value)| [key, value]);
-    for bytes in pairs.chain(&evidence.pages).chain(&evidence.other) {
+    for bytes in pairs.chain(&evidence.pages).chain(&evidence.other).chain(&evidence.cells) {
         report.counts.bytes += bytes.len() as u64;
         Canary::find(bytes, &mut report.in_clear);
     }

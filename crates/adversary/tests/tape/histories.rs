@@ -134,6 +134,7 @@ fn random_histories() {
         ops.insert(2 * third, Op::Seize);
         ops.extend((0..PEOPLE / 2).map(|who| Op::Erase { who }));
         run(&mut history, &ops).map_err(|leak| TestCaseError::fail(leak.to_string()))?;
+        println!("{} trials", history.trials);
         prop_assert!(history.trials >= LEAST_TRIALS, "only {} trials", history.trials);
         history.done.iter().for_each(|(what, times)| *done.borrow_mut().entry(what).or_default() += times);
         Ok(())
