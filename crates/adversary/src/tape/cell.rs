@@ -59,4 +59,8 @@ impl RootCell for TapeCell {
     fn class(&self) -> ErasureClass {
         self.inner.class()
     }
+
+    fn release(&self) {
+        self.inner.release();
+    }
 }

@@ -212,6 +212,7 @@ impl PageStore for SlotFile {
     fn close(&self) -> Result<(), EngineError> {
         let _writer = self.fill.lock().unwrap_or_else(PoisonError::into_inner);
         self.poison.set("it was closed");
+        self.table().release();
         Ok(())
     }
 }

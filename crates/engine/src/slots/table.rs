@@ -199,6 +199,11 @@ impl Table {
         self.file.sync_data().map_err(EngineError::io("syncing the slot file", &self.path))
     }
 
+    /// Lets other processes in. Where it fails the lock goes with the file handle.
+    pub(super) fn release(&self) {
+        let _best_effort = self.file.unlock();
+    }
+
     /// Home block of an id, then the ones it passes on to.
     fn chain(&self, id: &PageId) -> impl Iterator<Item = u64> + use<> {
         let [a, b, c, d, e, f, g, h, ..] = *id;

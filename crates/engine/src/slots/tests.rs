@@ -128,8 +128,8 @@ fn a_second_opener_is_refused() {
     assert!(matches!(SlotFile::open(&path, &VAULT), Err(EngineError::InUse { .. })));
     put(&store, 0..100, 1); // grown: the lock goes with the new file
     assert!(matches!(SlotFile::open(&path, &VAULT), Err(EngineError::InUse { .. })));
-    drop(store);
-    assert!(SlotFile::open(&path, &VAULT).is_ok());
+    store.close().unwrap();
+    assert!(SlotFile::open(&path, &VAULT).is_ok(), "whoever still holds a closed store keeps nobody out");
 }
 
 #[test]

@@ -78,6 +78,10 @@ impl RootCell for FileCell {
     fn class(&self) -> ErasureClass {
         self.class
     }
+    fn release(&self) {
+        // Where it fails the lock goes with the file handle.
+        let _best_effort = rustix::fs::flock(&self.cell.medium.file, FlockOperation::Unlock);
+    }
 }
 
 struct CellFile {

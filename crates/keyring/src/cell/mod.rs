@@ -45,6 +45,8 @@ pub trait RootCell: Send + Sync {
     fn withdraw(&self) -> Result<(), CellError>;
     /// How well this cell forgets.
     fn class(&self) -> ErasureClass;
+    /// Lets other processes in. The keyring was closed: it writes nothing more, whoever still holds on to it.
+    fn release(&self) {}
 }
 
 /// What a cell holds, as far as it is whole.

@@ -198,6 +198,8 @@ impl Keyring {
         if let Some(thread) = thread {
             // A panic in the writer has poisoned the keyring; there is nothing to add here.
             let _panicked = thread.join();
+            // People's keys may outlive the keyring in somebody's hands; the cells need not stay shut for that.
+            self.core.cells.iter().for_each(|cell| cell.release());
         }
     }
 
