@@ -42,6 +42,15 @@ pub(crate) enum CliError {
     /// The child that looks at the row engine found it damaged.
     #[error("{0}")]
     Engine(EngineError),
+    /// The tour ended early.
+    #[error(transparent)]
+    Tour(#[from] crate::tour::TourError),
+    /// A measurement could not be made.
+    #[error(transparent)]
+    Bench(#[from] crate::bench::BenchError),
+    /// Measured, and short of the goals.
+    #[error("{0} figures miss their goal on this machine in this run; noise shows in the range of the rounds")]
+    Missed(usize),
     /// The process could not be hardened.
     #[error("the process could not be hardened ({0}); Linux 3.17 or newer with seccomp is needed")]
     Harden(String),
@@ -66,7 +75,7 @@ impl CliError {
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::Faults(_) | Self::Engine(_) => 5,
-            Self::Io { .. } | Self::Admin(_) | Self::Token(_) | Self::Serve(_) | Self::Harden(_) => 1,
+            Self::Io { .. } | Self::Admin(_) | Self::Token(_) | Self::Serve(_) | Self::Harden(_) | Self::Tour(_) | Self::Bench(_) | Self::Missed(_) => 1,
         }
     }
 }

@@ -4,12 +4,14 @@
 //! its `admin.sock`. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused by policy, 5 corruption found.
 
 mod args;
+pub mod bench;
 mod commands;
 mod config;
 mod error;
 mod folder;
 mod harden;
 mod output;
+mod tour;
 
 use std::process::ExitCode;
 

@@ -29,6 +29,13 @@ impl Output {
         }
     }
 
+    /// One line of text; left out where JSON was asked for.
+    pub(crate) fn line(&self, text: &str) {
+        if !self.json {
+            stdout(text);
+        }
+    }
+
     /// Says why the command failed.
     pub(crate) fn error(&self, error: &CliError) {
         if self.json {

@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod bench;
 mod chat;
 mod credential;
 mod fsck;
@@ -8,6 +9,7 @@ mod serve;
 mod status;
 mod subject;
 mod token;
+mod tour;
 mod verify_engine;
 
 use std::fs;
@@ -40,6 +42,10 @@ pub(crate) enum Command {
     Credential(credential::Command),
     /// Read and authenticate everything; exit code 5 if anything is wrong
     Fsck(fsck::Arguments),
+    /// The whole story on sample data, in a temporary folder: store, steal, erase, restore, check
+    Tour,
+    /// The vault against the bare machine, as ratios
+    Bench(bench::Arguments),
     /// Look at a row engine's data folder (run by this program in a child process)
     #[command(hide = true)]
     VerifyEngine(verify_engine::Arguments),
@@ -55,6 +61,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Chat(command) => chat::run(command, settings, output),
         Command::Credential(command) => credential::run(command, settings, output),
         Command::Fsck(arguments) => fsck::run(arguments, settings, output),
+        Command::Tour => tour::run(settings, output),
+        Command::Bench(arguments) => bench::run(arguments, output),
         Command::VerifyEngine(arguments) => verify_engine::run(arguments),
     }
 }

@@ -1,0 +1,138 @@
+//! `oubliette bench`: the vault against the bare machine, as ratios within one run.
+//!
+//! Absolute times on a shared machine say little; each figure here is measured beside its own baseline, in turns, and the
+//! median of the rounds is printed. `benches/vault.rs` runs the same code under `cargo bench`.
+
+mod erasure;
+mod messages;
+mod saves;
+mod subjects;
+
+use std::path::Path;
+
+use oubliette_store::VaultError;
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Durable 4 MiB saves against raw append and sync.
+    Saves,
+    /// Durable 200-byte messages against the bare engine, one and 64 callers.
+    Messages,
+    /// Erasing a person with much content against one with little.
+    Erasure,
+    /// Growth of disk and memory with the number of subjects.
+    Subjects,
+}
+
+/// How much to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Rounds per figure; the median counts.
+    pub rounds: usize,
+    /// Small sizes, for tests and a first look.
+    pub quick: bool,
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Figure {
+    /// What was measured, against what.
+    pub name: String,
+    /// The median ratio (or the plain figure where `goal` says so).
+    pub value: f64,
+    /// Lowest and highest round.
+    pub range: (f64, f64),
+    /// What it should be, in words.
+    pub goal: String,
+    /// Whether the median reaches the goal.
+    pub reached: bool,
+}
+
+impl Figure {
+    fn at_least(name: &str, rounds: Vec<f64>, goal: f64) -> Self {
+        let (value, range) = median(rounds);
+        Self { name: name.into(), value, range, goal: format!("at least {goal}"), reached: value >= goal }
+    }
+    fn at_most(name: &str, rounds: Vec<f64>, goal: f64) -> Self {
+        let (value, range) = median(rounds);
+        Self { name: name.into(), value, range, goal: format!("at most {goal}"), reached: value <= goal }
+    }
+    fn fact(name: &str, value: f64) -> Self {
+        Self { name: name.into(), value, range: (value, value), goal: "-".into(), reached: true }
+    }
+}
+
+impl std::fmt::Display for Figure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (low, high) = self.range;
+        let verdict = if self.reached { "" } else { "  MISSED" };
+        write!(f, "{:<84} {:>9.2}  ({low:.2} to {high:.2})  {}{verdict}", self.name, self.value, self.goal)
+    }
+}
+
+/// Runs the parts in a temporary folder under `dir` (the disk under it is what is measured), telling each finished figure.
+pub fn run(
+    dir: &Path,
+    parts: &[Part],
+    effort: Effort,
+    tell: &mut dyn FnMut(&Figure),
+) -> Result<Vec<Figure>, BenchError> {
+    let mut figures = Vec::new();
+    for part in parts {
+        let scratch = tempfile::Builder::new().prefix("oubliette-bench-").tempdir_in(dir)?;
+        let found = match part {
+            Part::Saves => saves::measure(scratch.path(), effort)?,
+            Part::Messages => messages::measure(scratch.path(), effort)?,
+            Part::Erasure => erasure::measure(scratch.path(), effort)?,
+            Part::Subjects => subjects::measure(scratch.path(), effort)?,
+        };
+        found.iter().for_each(&mut *tell);
+        figures.extend(found);
+    }
+    Ok(figures)
+}
+
+/// Why a measurement could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BenchError {
+    /// The vault under test failed.
+    #[error("the vault failed during the measurement: {0}")]
+    Vault(#[from] VaultError),
+    /// The key plane under test failed.
+    #[error("the key plane failed during the measurement: {0}")]
+    Keyring(#[from] oubliette_keyring::KeyringError),
+    /// The baseline's engine failed.
+    #[error("the baseline failed: {0}")]
+    Engine(#[from] oubliette_engine::EngineError),
+    /// The scratch folder failed.
+    #[error("the scratch folder failed: {0}; is the disk full?")]
+    Io(#[from] std::io::Error),
+    /// The key plane's cell or ledger could not be made.
+    #[error("the key plane could not be made: {0}")]
+    Setup(String),
+    /// A thread of the measurement died.
+    #[error("a measuring thread died")]
+    Thread,
+}
+
+fn median(mut rounds: Vec<f64>) -> (f64, (f64, f64)) {
+    rounds.sort_by(f64::total_cmp);
+    let at = |i: usize| rounds.get(i).copied().unwrap_or(f64::NAN);
+    (at(rounds.len() / 2), (at(0), at(rounds.len().saturating_sub(1))))
+}
+
+/// Bytes that do not compress, from a small generator (speed matters here, secrecy does not).
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut out = Vec::with_capacity(len + 8);
+    while out.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(len);
+    out
+}

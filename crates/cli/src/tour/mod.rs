@@ -1,0 +1,208 @@
+//! `oubliette tour`: the whole story on the sample data in the repository, in a temporary folder.
+//!
+//! Every step checks what it says; the first thing that is not so ends the tour with an error.
+
+use std::{fs, path::Path};
+
+use oubliette_store::{
+    Body, ConsentGiven, ErasureOutcome, NewMessage, PutOptions, Subject, SubjectFacts, Vault, VaultError,
+    VaultOptions, Window,
+};
+
+mod samples;
+
+/// Why the tour ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TourError {
+    /// The vault failed.
+    #[error("the vault failed during the tour: {0}")]
+    Vault(#[from] VaultError),
+    /// The temporary folder failed.
+    #[error("the tour's temporary folder failed: {0}; is there room in it?")]
+    Io(#[from] std::io::Error),
+    /// A sample of the repository does not parse.
+    #[error("a sample is unusable: {0}")]
+    Sample(#[from] serde_json::Error),
+    /// The story was not true.
+    #[error("the tour found what it must not find: {0}")]
+    Untrue(String),
+}
+
+const GAME: &str = "freeciv";
+const SLOT: &str = "islands";
+/// Who leaves, and who stays.
+const LEAVES: &str = "mira";
+const STAYS: &str = "yun";
+
+/// Tells the story through `say`, in a folder below `scratch`.
+pub(crate) fn run(scratch: &Path, options: &VaultOptions, say: &mut dyn FnMut(&str)) -> Result<(), TourError> {
+    let folder = scratch.join("vault");
+    let vault = Vault::create(&folder, options.clone())?;
+    say("1. Two players store what they have: real saves of a game, a chat, a Steam account.");
+    let chat = samples::chat()?.messages;
+    let account = samples::account()?;
+    for user in [LEAVES, STAYS] {
+        vault.put_subject(user, &SubjectFacts::default(), false)?;
+        store_saves(&vault.subject(user)?)?;
+        store_account(&vault.subject(user)?, &account)?;
+    }
+    for line in &chat {
+        let (from, to) = if line.from == LEAVES { (LEAVES, STAYS) } else { (STAYS, LEAVES) };
+        let message = NewMessage { body: Body::Text(line.body.clone()), sent_at: None, client_id: None };
+        vault.subject(from)?.chats().append(to, &[message])?;
+    }
+    let code = vault.subject(LEAVES)?.credentials().guard_code(&account.account)?;
+    say(&format!(
+        "   {} versions of a freeciv game each, {} messages, a Guard code minted inside: {}",
+        samples::SAVES.len(),
+        chat.len(),
+        code.code
+    ));
+    check_whole(&vault, LEAVES, &account)?;
+    check_whole(&vault, STAYS, &account)?;
+
+    say("2. Somebody copies the whole folder, all but root.cell: rows, blobs, both mirrors of the key pages.");
+    vault.close()?;
+    drop(vault);
+    let stolen = scratch.join("stolen");
+    copy_folder(&folder, &stolen)?;
+
+    say(&format!("3. {LEAVES} leaves. One root change:"));
+    let vault = Vault::open(&folder, options.clone())?;
+    let Some(ErasureOutcome::Erased(record)) = vault.erase(&[LEAVES])?.into_iter().next() else {
+        return Err(TourError::Untrue(format!("{LEAVES} could not be erased")));
+    };
+    for line in serde_json::to_string_pretty(&record)?.lines() {
+        say(&format!("   {line}"));
+    }
+    check_gone(&vault)?;
+    check_whole(&vault, STAYS, &account)?;
+    check_conversation(&vault, &chat)?;
+    while vault.sweep(256)?.left > 0 {}
+    vault.close()?;
+    drop(vault);
+
+    say("4. The thief now also seizes every current secret: today's root.cell goes into the old copy.");
+    let attack = scratch.join("attack");
+    copy_folder(&stolen, &attack)?;
+    fs::copy(folder.join("root.cell"), attack.join("root.cell"))?;
+    match Vault::open(&attack, options.clone()) {
+        Ok(_) => return Err(TourError::Untrue("the old copy opened with today's secret".into())),
+        Err(error) => say(&format!("   It does not open: {error}")),
+    }
+
+    say("5. The operator restores the old rows under today's keys, as after a disk failure.");
+    let restored = scratch.join("restored");
+    copy_folder(&folder, &restored)?;
+    fs::copy(folder.join("root.cell"), restored.join("root.cell"))?;
+    for part in ["rows", "blobs", "anchor"] {
+        remove(&restored.join(part))?;
+        copy_any(&stolen.join(part), &restored.join(part))?;
+    }
+    let vault = Vault::open(&restored, options.clone())?;
+    check_gone(&vault)?;
+    check_whole(&vault, STAYS, &account)?;
+    check_conversation(&vault, &chat)?;
+    let report = vault.fsck(false, &mut |_, _| {})?;
+    if !report.faults.is_empty() || report.orphans == 0 {
+        return Err(TourError::Untrue(format!("after the restore: {report:?}")));
+    }
+    vault.close()?;
+    say(&format!(
+        "   {STAYS} is whole; of {LEAVES}'s there are {} rows that no key opens: noise, to be swept.",
+        report.orphans
+    ));
+    say(&format!("{LEAVES} is forgotten in every copy, {STAYS} has lost nothing. That is the tour."));
+    Ok(())
+}
+
+fn store_saves(subject: &Subject) -> Result<(), TourError> {
+    for (_, bytes) in samples::SAVES {
+        let options = PutOptions { expected_len: Some(bytes.len() as u64), ..PutOptions::default() };
+        subject.saves().put(GAME, SLOT, &options, &mut &bytes[..])?;
+    }
+    Ok(())
+}
+
+fn store_account(subject: &Subject, account: &samples::Account) -> Result<(), TourError> {
+    let refused = subject.credentials().set_steam(&account.account, account.fields());
+    if !matches!(refused, Err(VaultError::ConsentRequired { .. })) {
+        return Err(TourError::Untrue("a credential was stored without consent".into()));
+    }
+    let consent = ConsentGiven { policy_version: Some("tour-1".into()), ..ConsentGiven::default() };
+    subject.consents().give("steam_credentials", &consent)?;
+    subject.credentials().set_steam(&account.account, account.fields())?;
+    Ok(())
+}
+
+/// Every version of every save comes back bit for bit, and the account mints codes.
+fn check_whole(vault: &Vault, user: &str, account: &samples::Account) -> Result<(), TourError> {
+    let subject = vault.subject(user)?;
+    for (version, (name, bytes)) in (1..).zip(samples::SAVES) {
+        let mut reader = subject.saves().get(GAME, SLOT, Some(version))?;
+        let mut back = Vec::with_capacity(bytes.len());
+        while let Some(chunk) = reader.next_chunk()? {
+            back.extend_from_slice(&chunk);
+        }
+        if back != *bytes {
+            return Err(TourError::Untrue(format!("{name} came back changed")));
+        }
+    }
+    subject.credentials().guard_code(&account.account)?;
+    Ok(())
+}
+
+fn check_gone(vault: &Vault) -> Result<(), TourError> {
+    match vault.subject(LEAVES) {
+        Err(VaultError::SubjectErased { .. }) => Ok(()),
+        _ => Err(TourError::Untrue(format!("{LEAVES} still answers"))),
+    }
+}
+
+/// The one who stays still has their own half of the talk, and only that.
+fn check_conversation(vault: &Vault, chat: &[samples::Line]) -> Result<(), TourError> {
+    let window = Window { limit: Some(1000), ..Window::default() };
+    let seen = vault.subject(STAYS)?.chats().messages(LEAVES, &window)?.items;
+    let own: Vec<&str> = chat.iter().filter(|l| l.from == STAYS).map(|l| l.body.as_str()).collect();
+    let texts: Vec<&str> = seen
+        .iter()
+        .rev()
+        .filter_map(|m| match &m.body {
+            Body::Text(text) => Some(text.as_str()),
+            Body::Bytes { .. } => None,
+        })
+        .collect();
+    if texts != own {
+        return Err(TourError::Untrue(format!("{STAYS} sees {} messages, wrote {}", texts.len(), own.len())));
+    }
+    Ok(())
+}
+
+/// Copies a vault folder as a file backup should: without the root cell (and without what belongs to a running process).
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_name() != "root.cell" && !entry.file_name().to_string_lossy().ends_with(".sock") {
+            copy_any(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_any(from: &Path, to: &Path) -> std::io::Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy_any(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        Ok(())
+    } else {
+        fs::copy(from, to).map(|_| ())
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}

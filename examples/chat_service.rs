@@ -1,0 +1,80 @@
+//! A chat service over HTTP: two people talk, page through it, and one blocks the other.
+//!
+//! Run: `cargo run --example chat_service`. It starts a service of its own and asserts what it shows.
+
+mod support;
+
+use std::{error::Error, fs, path::Path};
+
+use oubliette_client::{ClientError, NewMessage, Window};
+use serde_json::Value;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let service = support::Service::start()?;
+    let client = &service.client;
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/chats/two-friends.json");
+    let sample: Value = serde_json::from_slice(&fs::read(sample)?)?;
+    let lines: Vec<(&str, &str)> = sample["messages"]
+        .as_array()
+        .ok_or("the sample has messages")?
+        .iter()
+        .filter_map(|line| Some((line["from"].as_str()?, line["body"].as_str()?)))
+        .collect();
+    let (a, b) = ("mira", "yun");
+    for user in [a, b] {
+        client.put_subject(user, &Default::default(), false)?;
+    }
+
+    // They talk, in English and Chinese.
+    for (from, text) in &lines {
+        let to = if *from == a { b } else { a };
+        client.send_message(from, to, &message(text))?;
+    }
+
+    // Both see one conversation in one order, ten at a time, newest first, with the same ids.
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let window = Window { before, limit: Some(10), ..Window::default() };
+        let page = client.messages(b, a, &window)?;
+        seen.extend(page.items);
+        before = page.next_cursor;
+        if before.is_none() {
+            break;
+        }
+    }
+    seen.reverse();
+    let texts: Vec<_> = seen.iter().filter_map(|m| Some((m.author.as_str(), m.body.as_deref()?))).collect();
+    assert_eq!(texts, lines);
+    let other = client.messages(a, b, &Window { limit: Some(1000), ..Window::default() })?.items;
+    assert!(seen.iter().rev().map(|m| &m.id).eq(other.iter().map(|m| &m.id)));
+    println!("{} messages, the same for both", seen.len());
+
+    // What came after one that is known.
+    let known = &seen[seen.len() - 4];
+    let newer = client.messages(a, b, &Window { after: Some(known.id.clone()), ..Window::default() })?.items;
+    assert_eq!(newer.len(), 3);
+
+    // An author takes one message back: it is gone for both. The other's cannot be taken back.
+    let own = seen.iter().find(|m| m.author == a).ok_or("mira wrote something")?;
+    let theirs = seen.iter().find(|m| m.author == b).ok_or("yun wrote something")?;
+    client.forget_message(a, b, &own.id)?;
+    for (user, peer) in [(a, b), (b, a)] {
+        let left = client.messages(user, peer, &Window { limit: Some(1000), ..Window::default() })?.items;
+        assert!(left.len() == lines.len() - 1 && left.iter().all(|m| m.id != own.id));
+    }
+    assert!(matches!(client.forget_message(a, b, &theirs.id), Err(ClientError::Problem(_))));
+
+    // Yun blocks mira: her next message is refused, his list says so, and unblocking ends it.
+    client.block(b, a)?;
+    let refused = client.send_message(a, b, &message("are you there?")).err().ok_or("blocked")?;
+    assert_eq!(refused.code(), Some("blocked_by_recipient"));
+    assert_eq!(client.blocks(b)?.len(), 1);
+    client.unblock(b, a)?;
+    client.send_message(a, b, &message("welcome back"))?;
+    println!("a block refuses, and ends");
+    Ok(())
+}
+
+fn message(text: &str) -> NewMessage {
+    NewMessage { body: text.to_owned(), ..NewMessage::default() }
+}

@@ -1,0 +1,56 @@
+//! A vault service of the example's own, in a temporary folder, gone when it is dropped. A deployment starts
+//! `oubliette serve` instead and gives its clients tokens made by `oubliette token create`.
+
+use std::{error::Error, fs, net::SocketAddr, sync::Arc, thread::JoinHandle};
+
+use oubliette::{Vault, VaultOptions};
+use oubliette_client::Client;
+use oubliette_service::{Config, Server, Tokens};
+use tokio::sync::oneshot;
+
+/// A running service and a client of it.
+pub struct Service {
+    /// Speaks to it with every scope.
+    pub client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Service {
+    /// Starts one on a free loopback port.
+    pub fn start() -> Result<Self, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("vault");
+        let vault = Vault::create(&data, VaultOptions::default())?;
+        let tokens = Arc::new(Tokens::open(&data));
+        let token = tokens.ensure_dev_token()?.ok_or("a new folder has no tokens yet")?;
+        let token = fs::read_to_string(token)?;
+
+        let runtime = tokio::runtime::Runtime::new()?;
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = runtime.block_on(Server::bind(vault, tokens, Config::default(), loopback, false))?;
+        let address = server.address()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            if let Err(error) = runtime.block_on(server.run(stopped)) {
+                eprintln!("the service ended badly: {error}");
+                std::process::exit(1);
+            }
+        });
+        let client = Client::new(&format!("http://{address}"), token.trim())?;
+        Ok(Self { client, stop: Some(stop), thread: Some(thread), _folder: folder })
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
