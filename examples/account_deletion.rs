@@ -41,12 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(matches!(vault.erase(&["ada"])?.first(), Some(ErasureOutcome::AlreadyErased(_))));
 
     // Check 3: grace is whole.
-    let mut reader = vault.subject("grace")?.saves().get("freeciv", "slot-1", None)?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = reader.next_chunk()? {
-        bytes.extend_from_slice(&chunk);
-    }
-    assert_eq!(bytes, b"the world as grace left it");
+    assert_eq!(load(&vault, "grace")?, b"the world as grace left it");
 
     // The rows are noise already; sweeping gives their space back.
     let mut swept = 0;
@@ -69,4 +64,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     vault.close()?;
     println!("ada is forgotten, grace is whole");
     Ok(())
+}
+
+fn load(vault: &Vault, user: &str) -> Result<Vec<u8>, VaultError> {
+    let mut reader = vault.subject(user)?.saves().get("freeciv", "slot-1", None)?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = reader.next_chunk()? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }

@@ -9,9 +9,9 @@ use oubliette_service::{Config, Server, Tokens};
 use tokio::sync::oneshot;
 
 /// A running service and a client of it.
-pub struct Service {
+pub(crate) struct Service {
     /// Speaks to it with every scope.
-    pub client: Client,
+    pub(crate) client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -19,7 +19,7 @@ pub struct Service {
 
 impl Service {
     /// Starts one on a free loopback port.
-    pub fn start() -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start() -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("vault");
         let vault = Vault::create(&data, VaultOptions::default())?;

@@ -49,7 +49,9 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Bench(#[from] crate::bench::BenchError),
     /// Measured, and short of the goals.
-    #[error("{0} figures miss their goal on this machine in this run; noise shows in the range of the rounds")]
+    #[error(
+        "{0} figures miss their goal on this machine in this run; noise shows in the range of the rounds"
+    )]
     Missed(usize),
     /// The process could not be hardened.
     #[error("the process could not be hardened ({0}); Linux 3.17 or newer with seccomp is needed")]
@@ -75,7 +77,14 @@ impl CliError {
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::Faults(_) | Self::Engine(_) => 5,
-            Self::Io { .. } | Self::Admin(_) | Self::Token(_) | Self::Serve(_) | Self::Harden(_) | Self::Tour(_) | Self::Bench(_) | Self::Missed(_) => 1,
+            Self::Io { .. }
+            | Self::Admin(_)
+            | Self::Token(_)
+            | Self::Serve(_)
+            | Self::Harden(_)
+            | Self::Tour(_)
+            | Self::Bench(_)
+            | Self::Missed(_) => 1,
         }
     }
 }

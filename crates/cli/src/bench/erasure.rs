@@ -30,7 +30,8 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
         while vault.sweep(256)?.left > 0 {}
     }
     vault.close()?;
-    let name = if effort.quick { "erasing a person: 32 MiB / 1 KiB" } else { "erasing a person: 1 GiB / 1 KiB" };
+    let name =
+        if effort.quick { "erasing a person: 32 MiB / 1 KiB" } else { "erasing a person: 1 GiB / 1 KiB" };
     Ok(vec![Figure::at_most(name, ratios, 1.3)])
 }
 

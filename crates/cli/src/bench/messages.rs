@@ -54,7 +54,11 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
     }
     vault.close()?;
     Ok(vec![
-        Figure::at_least("messages of 200 B, durable, one caller: vault / bare engine put + flush + fdatasync", alone, 0.8),
+        Figure::at_least(
+            "messages of 200 B, durable, one caller: vault / bare engine put + flush + fdatasync",
+            alone,
+            0.8,
+        ),
         Figure::at_least("messages of 200 B, durable: 64 callers / one", together, 8.0),
     ])
 }

@@ -14,8 +14,7 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
     let plane = KeyPlane::in_folder(dir, *vault.as_bytes(), SledOptions::default());
     let cell = Arc::new(FileCell::create(&dir.join("root.cell"), vault, 0, 1).map_err(setup)?);
     let ledger = Arc::new(FileLedger::open(&dir.join("roots")).map_err(setup)?);
-    let keyring =
-        Keyring::create(Arc::new(plane.create()?), vec![cell], ledger, KeyringOptions::default())?;
+    let keyring = Keyring::create(Arc::new(plane.create()?), vec![cell], ledger, KeyringOptions::default())?;
 
     let mut figures = Vec::new();
     let mut resident_before = 0;
@@ -42,7 +41,11 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
     keyring.close();
     let grown = (resident().saturating_sub(resident_before)) as f64 / f64::from(1 << 20);
     // Bounded by the configured caches: 16 MiB of pages, and about twice sled's 64 MiB.
-    figures.push(Figure::at_most("resident memory gained from the first to the last size, MiB", vec![grown], 256.0));
+    figures.push(Figure::at_most(
+        "resident memory gained from the first to the last size, MiB",
+        vec![grown],
+        256.0,
+    ));
     Ok(figures)
 }
 

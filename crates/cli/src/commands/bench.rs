@@ -29,7 +29,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), CliError> {
     let parts = if arguments.parts.is_empty() { Part::value_variants() } else { &arguments.parts };
     let effort = Effort { rounds: arguments.rounds.into(), quick: arguments.quick };
-    let figures = bench::run(&arguments.scratch, parts, effort, &mut |figure| output.line(&figure.to_string()))?;
+    let figures =
+        bench::run(&arguments.scratch, parts, effort, &mut |figure| output.line(&figure.to_string()))?;
     output.result(&figures, Vec::new);
     match figures.iter().filter(|figure| !figure.reached).count() {
         0 => Ok(()),

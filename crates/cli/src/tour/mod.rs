@@ -35,7 +35,11 @@ const LEAVES: &str = "mira";
 const STAYS: &str = "yun";
 
 /// Tells the story through `say`, in a folder below `scratch`.
-pub(crate) fn run(scratch: &Path, options: &VaultOptions, say: &mut dyn FnMut(&str)) -> Result<(), TourError> {
+pub(crate) fn run(
+    scratch: &Path,
+    options: &VaultOptions,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), TourError> {
     let folder = scratch.join("vault");
     let vault = Vault::create(&folder, options.clone())?;
     say("1. Two players store what they have: real saves of a game, a chat, a Steam account.");
@@ -61,7 +65,9 @@ pub(crate) fn run(scratch: &Path, options: &VaultOptions, say: &mut dyn FnMut(&s
     check_whole(&vault, LEAVES, &account)?;
     check_whole(&vault, STAYS, &account)?;
 
-    say("2. Somebody copies the whole folder, all but root.cell: rows, blobs, both mirrors of the key pages.");
+    say(
+        "2. Somebody copies the whole folder, all but root.cell: rows, blobs, both mirrors of the key pages.",
+    );
     vault.close()?;
     drop(vault);
     let stolen = scratch.join("stolen");
