@@ -1,4 +1,5 @@
 //! `cargo bench`: the figures of `oubliette bench --quick`, in a new folder on the disk of the target folder.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks through them")]
 
 use std::{path::Path, process::ExitCode};
 

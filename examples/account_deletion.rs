@@ -1,6 +1,7 @@
 //! The account-deletion job, through the library: take the request, erase, check.
 //!
 //! Run: `cargo run --example account_deletion`. It works in a temporary folder and asserts what it shows.
+#![allow(clippy::print_stdout, reason = "an example says what it does and stops where it is wrong")]
 
 use oubliette::{ErasureOutcome, PutOptions, SubjectFacts, Vault, VaultError, VaultOptions};
 use std::error::Error;

@@ -1,6 +1,11 @@
 //! A chat service over HTTP: two people talk, page through it, and one blocks the other.
 //!
 //! Run: `cargo run --example chat_service`. It starts a service of its own and asserts what it shows.
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "an example says what it does and stops where it is wrong"
+)]
 
 mod support;
 

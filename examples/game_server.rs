@@ -1,6 +1,11 @@
 //! A game server over HTTP: it stores the versions of a real save, meets a conflict, and resumes.
 //!
 //! Run: `cargo run --example game_server`. It starts a service of its own and asserts what it shows.
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "an example says what it does and stops where it is wrong"
+)]
 
 mod support;
 

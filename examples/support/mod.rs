@@ -1,5 +1,6 @@
 //! A vault service of the example's own, in a temporary folder, gone when it is dropped. A deployment starts
 //! `oubliette serve` instead and gives its clients tokens made by `oubliette token create`.
+#![allow(clippy::print_stderr, reason = "an example says why it stops")]
 
 use std::{error::Error, fs, net::SocketAddr, sync::Arc, thread::JoinHandle};
 

@@ -2,6 +2,13 @@
 //! forgotten, and what was under way happened whole or not at all.
 //!
 //! `OUBLIETTE_KILL_ROUNDS` asks for more than the 25 rounds of every day.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../support/server.rs"]
 mod server;
