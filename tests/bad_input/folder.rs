@@ -1,6 +1,7 @@
 //! A folder that is not ours to open, or not what it seems.
 
 use crate::{
+    cell::flip,
     sample::Sample,
     server::{self, Server},
 };
@@ -65,4 +66,24 @@ fn an_older_copy_of_the_rows_is_recognised() {
     crate::sample::copy(&sample.path().join("rows"), &data.join("rows"));
     let refused = Server::try_start(&server::binary(), &data, &[]).err().expect("rows of yesterday");
     assert!(refused.stderr.contains("lost or rolled back"), "{refused:?}");
+}
+
+/// The first deletion's record is damaged, and then the last one's, which a start would take for torn.
+#[test]
+fn a_damaged_ledger_is_reported() {
+    const RECORD: usize = 128;
+    let sample = Sample::make();
+    let server = Server::start(&sample.path());
+    assert!(server::erase(&sample.path(), "ben"));
+    server.client().put_subject("dora", &Default::default(), false).unwrap();
+    assert_eq!(server.stop().code, Some(0));
+    let records = fs::read(sample.path().join("ledger/roots")).unwrap().len() / RECORD;
+    assert!(records >= 2);
+    for record in [0, records - 1] {
+        let (_folder, data) = sample.copy();
+        flip(&data.join("ledger/roots"), &[record * RECORD + 50]);
+        let fsck = server::run(&data, &["fsck"]);
+        assert!(!fsck.panicked() && fsck.code != Some(0), "record {record}: {fsck:?}");
+        assert!((fsck.stdout + &fsck.stderr).contains("ledger"), "record {record}");
+    }
 }

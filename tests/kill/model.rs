@@ -163,3 +163,24 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.hash(&mut hasher);
     hasher.finish()
 }
+
+#[test]
+fn what_is_torn_or_lost_is_seen() {
+    let said = |id: &str| Said { id: id.into(), author: "a".into(), body: format!("body {id}") };
+    let say = Change::Say { author: "a".into(), bodies: vec!["body 1".into(), "body 2".into()] };
+    let before = State::default();
+    let with = |said: Vec<Said>| State { said, ..State::default() };
+    assert!(before.becomes(&say, &with(vec![said("1"), said("2")])));
+    assert!(!before.becomes(&say, &with(vec![said("1")])), "a batch is whole");
+    assert!(!before.becomes(&say, &with(vec![said("2"), said("1")])));
+
+    let content = Content { seed: 3, length: 100 };
+    let save = Change::Save { slot: "s".into(), content };
+    let saved = |version, print| State {
+        saves: [("s".into(), [(version, print)].into())].into(),
+        ..State::default()
+    };
+    assert!(before.becomes(&save, &saved(4, fingerprint(&content.bytes()))));
+    assert!(!before.becomes(&save, &saved(4, 1)), "bytes are those that were sent");
+    assert!(!saved(4, 1).becomes(&Change::ForgetSlot { slot: "s".into() }, &saved(4, 1)));
+}

@@ -2,6 +2,15 @@
 //!
 //! Measured on the released binary, named by `OUBLIETTE_RELEASE_BIN` (`cargo xtask test` builds and names it).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says how much it looked at"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
@@ -72,8 +73,8 @@ fn an_erased_person_is_in_no_file_and_no_old_copy_opens_them() {
 
     // 2. Everything old and everything new, with all secrets of today, opens the control and nothing of the leaver.
     let old_cell = std::fs::read(at("old/root.cell")).unwrap();
-    let mut evidence = folder::scratch(&at("old"), |copy| seizure::stored(copy));
-    seizure::add(&mut evidence, folder::scratch(&data, |copy| seizure::stored(copy)));
+    let mut evidence = folder::scratch(&at("old"), seizure::stored);
+    seizure::add(&mut evidence, folder::scratch(&data, seizure::stored));
     evidence.cells = vec![std::fs::read(data.join("root.cell")).unwrap()];
     evidence.memory = after.memory;
     let live = control.canaries().into_iter().chain(friend.canaries()).collect();

@@ -28,4 +28,8 @@ impl RootLedger for TapeLedger {
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         self.inner.find(generation_after)
     }
+
+    fn verify(&self) -> Result<Vec<String>, LedgerError> {
+        self.inner.verify()
+    }
 }

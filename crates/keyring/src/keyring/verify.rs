@@ -1,4 +1,4 @@
-//! Reading everything: every page that the root leads to, in every copy.
+//! Reading everything: every page that the root leads to, in every copy, and the ledger.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -78,7 +78,20 @@ impl Verifier<'_> {
         if self.mend && self.report.faults.is_empty() {
             self.core.pages.store.remove(&orphans)?;
         }
+        self.ledger()?;
         Ok(self.report)
+    }
+
+    /// Every record is readable, and the last deletion has one.
+    fn ledger(&mut self) -> Result<(), KeyringError> {
+        self.report.faults.extend(self.core.ledger.verify()?);
+        let last = self.core.root().vault.last_deletion.generation_after;
+        if last > 0 && self.core.ledger.find(last).is_ok_and(|found| found.is_none()) {
+            self.report
+                .faults
+                .push(format!("the ledger lacks the record of generation {last}; restore the ledger"));
+        }
+        Ok(())
     }
 
     fn head(&mut self, root: &Root) -> Result<(), KeyringError> {

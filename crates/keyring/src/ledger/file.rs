@@ -95,6 +95,20 @@ impl RootLedger for FileLedger {
         }
         Ok(None)
     }
+
+    fn verify(&self) -> Result<Vec<String>, LedgerError> {
+        let records = self.tail.lock().unwrap_or_else(PoisonError::into_inner).records;
+        let (mut faults, mut last) = (Vec::new(), 0);
+        for index in 0..records {
+            match self.record(index) {
+                Ok(record) if record.generation_after > last => last = record.generation_after,
+                Ok(_) => faults.push(format!("record {index} of the ledger is out of order")),
+                Err(error @ LedgerError::Damaged { .. }) => faults.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(faults)
+    }
 }
 
 fn io(op: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LedgerError {
@@ -167,5 +181,7 @@ mod tests {
         std::fs::write(&path, &damaged).unwrap();
         let ledger = FileLedger::open(&path).unwrap();
         assert!(matches!(ledger.find(2), Err(LedgerError::Damaged { index: 1, .. })));
+        let faults = ledger.verify().unwrap();
+        assert!(faults.len() == 1 && faults[0].contains("record 1"), "{faults:?}");
     }
 }

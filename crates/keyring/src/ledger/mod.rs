@@ -17,6 +17,8 @@ pub trait RootLedger: Send + Sync {
     fn append(&self, record: &RootRecord) -> Result<(), LedgerError>;
     /// The record of the deletion that ended in this generation.
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError>;
+    /// Reads every record. One line for each that is damaged or out of order.
+    fn verify(&self) -> Result<Vec<String>, LedgerError>;
 }
 
 /// Errors of the ledger.

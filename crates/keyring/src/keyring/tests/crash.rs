@@ -151,6 +151,9 @@ impl RootLedger for Ledger {
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         self.0.find(generation_after)
     }
+    fn verify(&self) -> Result<Vec<String>, LedgerError> {
+        self.0.verify()
+    }
 }
 
 /// The lasting bytes of one run.
