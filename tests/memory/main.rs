@@ -1,6 +1,13 @@
 //! The memory of the service does not grow with the saves that pass through it.
 //!
 //! Measured on the released binary, named by `OUBLIETTE_RELEASE_BIN` (`cargo xtask test` builds and names it).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #![allow(
     clippy::unwrap_used,
