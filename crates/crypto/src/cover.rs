@@ -168,16 +168,13 @@ impl TryFrom<u8> for CoverForm {
     }
 }
 
-/// What a state page keeps of a cover: at most [`PackedCover::MAX_LEN`] bytes, and they are keys.
+/// What a state page keeps of a cover: keys.
 pub struct PackedCover {
     form: CoverForm,
     bytes: Zeroizing<Vec<u8>>,
 }
 
 impl PackedCover {
-    /// Most bytes in either form.
-    pub const MAX_LEN: usize = 514;
-
     /// Which form the bytes have.
     pub fn form(&self) -> CoverForm {
         self.form

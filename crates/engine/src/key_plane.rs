@@ -3,7 +3,7 @@
 //! A copy that does not open is left alone: its disk may only be unmounted, and an empty store made in its place would later
 //! pass for the real one. It is noted as stale, the mirror serves from the other, and the copy is brought up to date when it is
 //! back. So is sled's copy after an unclean stop, since its recovery drops in silence what it cannot read. To give a copy up for
-//! good, the operator has it made anew ([`KeyPlane::recreate`], `fsck --repair`).
+//! good, the operator moves its folder away: a copy without a folder is made anew at open ([`KeyPlane::recreate`]).
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;

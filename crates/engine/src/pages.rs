@@ -1,11 +1,9 @@
 //! The key plane's page store contract.
 
+pub use oubliette_crypto::{PAGE_SIZE, PageId};
+
 use crate::EngineError;
 
-/// Bytes in a page.
-pub const PAGE_SIZE: usize = 1024;
-/// A page's random name; also bytes 4..16 of the page itself.
-pub type PageId = [u8; 12];
 /// A sealed page (docs/formats.md, section 4).
 pub type RawPage = [u8; PAGE_SIZE];
 

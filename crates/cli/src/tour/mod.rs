@@ -184,7 +184,7 @@ fn check_conversation(vault: &Vault, chat: &[samples::Line]) -> Result<(), TourE
     Ok(())
 }
 
-/// Copies a vault folder as a file backup should: without the root cell (and without what belongs to a running process).
+/// Copies a vault folder without the root cell (and without what belongs to a running process).
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

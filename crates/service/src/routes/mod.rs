@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
-use oubliette_store::Page;
+use oubliette_store::{MAX_PAGE, Page};
 use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{IntoParams, ToSchema};
@@ -100,13 +100,10 @@ impl Paging {
     }
 }
 
-/// Most entries of one page.
-const MAX_LIMIT: usize = 1000;
-
 pub(crate) fn check_limit(limit: Option<usize>) -> Result<Option<usize>, Problem> {
     match limit {
-        Some(limit) if limit == 0 || limit > MAX_LIMIT => {
-            Err(Problem::invalid("limit", format!("limit must be 1 to {MAX_LIMIT}")))
+        Some(limit) if limit == 0 || limit > MAX_PAGE => {
+            Err(Problem::invalid("limit", format!("limit must be 1 to {MAX_PAGE}")))
         }
         limit => Ok(limit),
     }
