@@ -124,6 +124,12 @@ impl Core {
         let _first_reason_stays = self.poison.set(reason);
     }
 
+    /// The same at the end of the writer, which is nothing to be alarmed about unless something was wrong.
+    pub(crate) fn closed(&self) {
+        tracing::debug!("the keyring was closed");
+        let _first_reason_stays = self.poison.set("the keyring was closed".to_owned());
+    }
+
     pub(crate) fn person_tag(&self, user: &UserId) -> Tag {
         person_tag(&self.keys.tag, user.as_bytes())
     }

@@ -102,6 +102,11 @@ impl Pages {
         }
     }
 
+    /// Takes every page out of the cache: for when it is not known which of them are dead.
+    pub(crate) fn evict_all(&self) {
+        self.cache().clear();
+    }
+
     /// Puts pages into the cache that the next reader will want.
     pub(crate) fn keep(&self, fresh: Vec<(PageId, PageBody)>) {
         let mut cache = self.cache();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use oubliette_crypto::{ObjectKey, Path};
 
+use super::Person;
 use crate::error::KeyringError;
 use crate::records::ErasureRecord;
 
@@ -44,23 +45,6 @@ struct Held {
 impl Gate {
     pub(crate) fn check(&self) -> Result<(), KeyringError> {
         self.lock().standing.check()
-    }
-
-    pub(crate) fn enter(self: &Arc<Self>) -> Result<OperationGuard, KeyringError> {
-        let mut state = self.lock();
-        state.standing.check()?;
-        state.operations += 1;
-        Ok(OperationGuard(Arc::clone(self)))
-    }
-
-    pub(crate) fn lease(self: &Arc<Self>, path: Path, key: ObjectKey) -> Result<KeyLease, KeyringError> {
-        let mut state = self.lock();
-        state.standing.check()?;
-        let id = state.next;
-        state.next += 1;
-        let cancelled = Arc::new(AtomicBool::new(false));
-        state.leases.insert(id, Held { path, cancelled: Arc::clone(&cancelled) });
-        Ok(KeyLease { key, cancelled, _entry: LeaseEntry { gate: Arc::clone(self), id } })
     }
 
     /// Tells the holders of leases whose path matches to let go.
@@ -140,6 +124,15 @@ pub struct KeyLease {
 }
 
 impl KeyLease {
+    pub(super) fn begin(person: &Arc<Person>, path: Path, key: ObjectKey) -> Result<Self, KeyringError> {
+        let mut state = person.gate.lock();
+        state.standing.check()?;
+        let id = state.next;
+        state.next += 1;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        state.leases.insert(id, Held { path, cancelled: Arc::clone(&cancelled) });
+        Ok(Self { key, cancelled, _entry: LeaseEntry { person: Arc::clone(person), id } })
+    }
     /// The key.
     pub fn key(&self) -> &ObjectKey {
         &self.key
@@ -156,20 +149,30 @@ impl std::fmt::Debug for KeyLease {
     }
 }
 
+/// Keeps the person in memory: a deletion finds its leases through them, and would miss those of somebody it has to load anew.
 struct LeaseEntry {
-    gate: Arc<Gate>,
+    person: Arc<Person>,
     id: u64,
 }
 
 impl Drop for LeaseEntry {
     fn drop(&mut self) {
-        self.gate.lock().leases.remove(&self.id);
-        self.gate.released.notify_all();
+        self.person.gate.lock().leases.remove(&self.id);
+        self.person.gate.released.notify_all();
     }
 }
 
 /// An operation in flight: the person's erasure waits until it is dropped.
-pub struct OperationGuard(Arc<Gate>);
+pub struct OperationGuard(Arc<Person>);
+
+impl OperationGuard {
+    pub(super) fn begin(person: &Arc<Person>) -> Result<Self, KeyringError> {
+        let mut state = person.gate.lock();
+        state.standing.check()?;
+        state.operations += 1;
+        Ok(Self(Arc::clone(person)))
+    }
+}
 
 impl std::fmt::Debug for OperationGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -179,9 +182,9 @@ impl std::fmt::Debug for OperationGuard {
 
 impl Drop for OperationGuard {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.gate.lock();
         state.operations = state.operations.saturating_sub(1);
         drop(state);
-        self.0.released.notify_all();
+        self.0.gate.released.notify_all();
     }
 }

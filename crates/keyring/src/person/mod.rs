@@ -28,12 +28,12 @@ pub(crate) struct Person {
     pub(crate) tag: Tag,
     pub(crate) identity: Identity,
     view: RwLock<View>,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) gate: Gate,
 }
 
 /// What may change about a person.
 pub(crate) struct View {
-    /// `None` once the person was erased: the seeds are wiped.
+    /// `None` once the person was erased: the seeds are wiped, and nothing is restricted any more.
     pub(crate) cover: Option<Cover>,
     pub(crate) restrictions: Arc<Restrictions>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct View {
 impl Person {
     pub(crate) fn new(tag: Tag, state: State) -> Self {
         let view = View { cover: Some(state.cover), restrictions: Arc::new(state.restrictions) };
-        Self { tag, identity: state.identity, view: RwLock::new(view), gate: Arc::default() }
+        Self { tag, identity: state.identity, view: RwLock::new(view), gate: Gate::default() }
     }
 
     pub(crate) fn view(&self) -> RwLockReadGuard<'_, View> {
@@ -59,20 +59,20 @@ impl Person {
     pub(crate) fn stop(&self, standing: Standing) {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         if matches!(standing, Standing::Erased(_)) {
-            view.cover = None;
+            *view = View { cover: None, restrictions: Arc::default() };
         }
         self.gate.stop(standing);
     }
 
     /// A lease on a key that `derive` takes from the current cover.
     pub(crate) fn lease(
-        &self,
+        self: &Arc<Self>,
         path: Path,
         derive: impl FnOnce(&Cover) -> Result<Option<ObjectKey>, KeyringError>,
     ) -> Result<KeyLease, KeyringError> {
         let view = self.view();
         self.gate.check()?;
         let key = view.cover.as_ref().map(derive).transpose()?.flatten().ok_or(KeyringError::Forgotten)?;
-        self.gate.lease(path, key)
+        KeyLease::begin(self, path, key)
     }
 }

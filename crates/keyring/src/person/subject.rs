@@ -43,7 +43,7 @@ impl Subject {
     /// Begins an operation that erasure must wait for (a commit of rows).
     pub fn enter(&self) -> Result<OperationGuard, KeyringError> {
         self.core.healthy()?;
-        self.person.gate.enter()
+        OperationGuard::begin(&self.person)
     }
     /// The key of a leaf; `Forgotten` if it was cut.
     pub fn key(&self, leaf: &Leaf) -> Result<KeyLease, KeyringError> {

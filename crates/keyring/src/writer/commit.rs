@@ -27,6 +27,8 @@ pub(super) struct Work {
     pub(super) prune: bool,
     /// A new root secret is needed.
     pub(super) deletion: bool,
+    /// Damage hides which pages die: the cache may hold some of them, with seeds, and is emptied.
+    pub(super) blind: bool,
     /// People more or less.
     pub(super) persons: i64,
     /// Entries removed or replaced by a fence.
@@ -54,6 +56,7 @@ impl Work {
         self.changes.extend(other.changes);
         self.prune |= other.prune;
         self.deletion |= other.deletion;
+        self.blind |= other.blind;
         self.persons += other.persons;
         self.removed = self.removed.saturating_add(other.removed);
         self.sweep.extend(other.sweep);
@@ -90,7 +93,7 @@ impl Writer {
         if work.changes.is_empty() && !work.deletion && queues == current.vault.queues {
             return Ok(facts(&core, &current.pointer, &current.pointer, moment.now));
         }
-        let Work { mut staged, changes, prune, deletion, persons, removed, publish, .. } = work;
+        let Work { mut staged, changes, prune, deletion, blind, persons, removed, publish, .. } = work;
         let secret = if deletion { Some(new_secret(&core)?) } else { None };
         let now = &current.node;
         let persons = now.persons.saturating_add_signed(persons);
@@ -147,6 +150,9 @@ impl Writer {
             }
             publish.into_iter().for_each(|publish| tell(&core, publish, &facts));
             core.note_superseded(&dead);
+            if blind {
+                core.pages.evict_all();
+            }
             core.pages.evict(&dead);
             core.pages.keep(fresh);
         }

@@ -125,7 +125,11 @@ struct Stopped(Arc<Core>);
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        self.0.poison("the keyring was closed".to_owned());
+        if std::thread::panicking() {
+            self.0.poison("the keyring's writer panicked".to_owned());
+        } else {
+            self.0.closed();
+        }
         self.0.queue.close();
         self.0.queue.abandon();
     }

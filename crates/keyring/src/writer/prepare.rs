@@ -53,6 +53,7 @@ pub(super) fn prepare(
         Op::Prune => {
             plan.work.prune = true;
             plan.work.deletion = true;
+            plan.work.blind = true;
             Outcome::Done
         }
         Op::Rotate => {
@@ -154,6 +155,7 @@ impl Plan<'_> {
         leases_drained: u32,
     ) -> Result<PlacedFence, KeyringError> {
         let (handle, ids) = self.remains(page)?;
+        self.work.blind |= ids.is_none();
         let handle_tag = match handle {
             Some(handle) => Some(self.core.handle_tag(&handle)),
             None => handle_entry_of(self.core, self.root, tag)?,
@@ -173,7 +175,7 @@ impl Plan<'_> {
             leases_drained,
         };
         self.work.staged.dead.push(page.id);
-        self.work.staged.dead.extend(ids);
+        self.work.staged.dead.extend(ids.into_iter().flatten());
         self.work.changes.push(Change::remove((tag, EntryKind::Person)));
         let placed = PlacedFence { tag, fence };
         self.work.changes.push(Change::set(Entry::Fence(placed)));
@@ -186,19 +188,19 @@ impl Plan<'_> {
         Ok(placed)
     }
 
-    /// A person's handle and the pages behind their state. Damage must not keep anybody from being forgotten: the key of a lost
+    /// A person's handle and the pages behind their state, `None` for what damage hides. Damage must not keep anybody from being forgotten: the key of a lost
     /// page still stands in the tree, and somebody may hold an older copy of the page. What cannot be found is left for fsck.
-    fn remains(&self, page: &PageRef) -> Result<(Option<Handle>, Vec<PageId>), KeyringError> {
+    fn remains(&self, page: &PageRef) -> Result<(Option<Handle>, Option<Vec<PageId>>), KeyringError> {
         let open = &mut |kind, page: &PageRef| self.core.pages.read_stored(kind, page);
         let state = match State::read_by(open, page) {
             Ok(state) => state,
             Err(KeyringError::Corrupt { .. }) => {
                 let identity = State::read_identity(open, page);
-                return Ok((tolerate(identity)?.map(|identity| identity.handle), Vec::new()));
+                return Ok((tolerate(identity)?.map(|identity| identity.handle), None));
             }
             Err(error) => return Err(error),
         };
-        let ids = tolerate(state.page_ids(open))?.unwrap_or_default();
+        let ids = tolerate(state.page_ids(open))?;
         Ok((Some(state.identity.handle), ids))
     }
 

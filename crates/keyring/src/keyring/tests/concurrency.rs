@@ -133,6 +133,32 @@ fn an_erasure_waits_for_leases_and_operations() {
     });
 }
 
+/// A reader holds nothing of the person but the lease, and the person is pushed out of the cache meanwhile.
+#[test]
+fn leases_and_operations_outlive_the_cache_and_are_still_waited_for() {
+    let ground = Ground::new();
+    let keyring = ground.create();
+    let ann = user("ann");
+    let (subject, _) = keyring.create_subject(&ann, false).unwrap();
+    let (doomed, lease) = (subject.key(&item(1, 1)).unwrap(), subject.key(&item(2, 1)).unwrap());
+    let operation = subject.enter().unwrap();
+    drop(subject);
+    (0..20).for_each(|n| drop(keyring.create_subject(&user(&format!("{n}")), false).unwrap()));
+
+    let again = keyring.subject(&ann).unwrap();
+    let held = keyring.cut(&again, vec![Path::leaf(&item(1, 1)).unwrap()]);
+    assert!(matches!(held, Err(KeyringError::LeasesHeld { held: 1 })), "{held:?}");
+    assert!(doomed.cancelled() && !lease.cancelled());
+    drop((doomed, again));
+    (0..20).for_each(|n| drop(keyring.create_subject(&user(&format!("more {n}")), false).unwrap()));
+
+    let held = keyring.erase(std::slice::from_ref(&ann));
+    assert!(matches!(held, Err(KeyringError::LeasesHeld { held: 2 })), "{held:?}");
+    assert!(lease.cancelled());
+    drop((lease, operation));
+    assert!(matches!(keyring.erase(&[ann]).unwrap()[..], [ErasureOutcome::Erased(_)]));
+}
+
 /// Readers, cuts and erasures at once: no reader ever sees a key after the cut that took it was acknowledged, and
 /// everybody sees the same keys.
 #[test]

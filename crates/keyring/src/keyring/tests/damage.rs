@@ -259,3 +259,34 @@ fn a_failed_write_stops_everything_until_the_restart() {
     assert!(keyring.subject(&user("ann")).is_ok());
     keyring.rotate().unwrap();
 }
+
+/// Their names are lost with the state page; their seeds are not, as long as a cache has them.
+#[test]
+fn the_erasure_of_somebody_damaged_leaves_no_page_of_theirs_in_the_cache() {
+    let (pair, ground) = paired();
+    let keyring = ground.create();
+    let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
+    let paths = (1..150).step_by(3).map(|seq| Path::leaf(&item(1, seq)).unwrap());
+    keyring.cut(&ann, paths.collect()).unwrap();
+    assert!(key_of(&ann, &item(1, 2)).is_some());
+    drop(ann);
+    let cached = keyring.core.pages.cached();
+    assert!(cached.len() > 3, "leaf and several cover pages: {}", cached.len());
+    let state = state_page(&keyring, "ann");
+    (0..2).for_each(|copy| pair.damage(copy, &state, true));
+    assert!(matches!(keyring.erase(&[user("ann")]).unwrap()[..], [ErasureOutcome::Erased(_)]));
+    let left = keyring.core.pages.cached();
+    assert!(left.iter().all(|id| !cached.contains(id)), "{} of {} pages", left.len(), cached.len());
+}
+
+#[test]
+fn a_clean_close_leaves_no_superseded_page() {
+    let ground = Ground::new();
+    let keyring = ground.create();
+    keyring.create_subject(&user("ann"), false).unwrap();
+    keyring.create_subject(&user("bob"), false).unwrap();
+    keyring.erase(&[user("ann")]).unwrap();
+    keyring.close();
+    let report = ground.open().verify(false).unwrap();
+    assert_eq!((report.orphans, report.pages as usize), (0, ground.stored()));
+}
