@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::ErrorKind;
 
-use oubliette_keyring::{CellError, KeyringError, LedgerError, UserId};
+use oubliette_keyring::{CellError, ErasureOutcome as Keys, KeyringError, LedgerError, UserId};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -110,12 +110,18 @@ impl Vault {
     /// [`VaultError::Busy`] if a reader does not let go: the erasure is durable, call again to wait for its end.
     pub fn erase(&self, users: &[&str]) -> Result<Vec<ErasureOutcome>, VaultError> {
         let ids = users.iter().map(|user| user_id(user)).collect::<Result<Vec<_>, _>>()?;
-        let handles: Vec<_> = ids
+        let mut handles: Vec<_> = ids
             .iter()
             .filter_map(|id| self.inner.keyring.subject(id).ok())
             .map(|keys| keys.handle())
             .collect();
         let outcomes = self.inner.keyring.erase(&ids);
+        // Whoever was blocked before this call has no subject, but an operation that an earlier call did not wait for may have kept
+        // something since.
+        handles.extend(outcomes.iter().flatten().filter_map(|outcome| match outcome {
+            Keys::Erased(record) | Keys::AlreadyErased(record) => Some(record.handle),
+            Keys::Unknown => None,
+        }));
         // Also after an error: it may have come after the erasure was durable, and what was kept is only kept for speed.
         for handle in handles {
             self.inner.names.forget_person(handle);
@@ -162,9 +168,8 @@ impl Subject {
     }
 }
 
-impl From<oubliette_keyring::ErasureOutcome> for ErasureOutcome {
-    fn from(outcome: oubliette_keyring::ErasureOutcome) -> Self {
-        use oubliette_keyring::ErasureOutcome as Keys;
+impl From<Keys> for ErasureOutcome {
+    fn from(outcome: Keys) -> Self {
         match outcome {
             Keys::Erased(record) => Self::Erased(record.into()),
             Keys::AlreadyErased(record) => Self::AlreadyErased(record.into()),

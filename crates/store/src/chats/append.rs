@@ -34,25 +34,19 @@ impl Chats {
         if peer.keys.restrictions().blocked_peers.contains(&me) {
             return Err(VaultError::BlockedByRecipient);
         }
-        let conversations = &self.person.vault.conversations;
-        match self.send(&peer, messages) {
-            Ok((posted, state)) => {
-                conversations.set(me, them, state);
-                Ok(posted)
-            }
-            Err(error) => {
-                conversations.forget(me, them);
-                Err(error)
-            }
+        let sent = self.send(&peer, messages);
+        if sent.is_err() {
+            self.person.vault.conversations.forget(me, them);
         }
+        sent
     }
 
-    fn send(&self, peer: &Person, messages: &[NewMessage]) -> Result<(Vec<Posted>, State), VaultError> {
+    fn send(&self, peer: &Person, messages: &[NewMessage]) -> Result<Vec<Posted>, VaultError> {
         let standing = self.standing(peer)?;
         let (drafts, posted, state) = self.seal_messages(peer, &standing.state, messages)?;
         let first_order = state.order - (messages.len() as u64 - 1);
-        self.commit(peer, drafts, standing, first_order)?;
-        Ok((posted, state))
+        self.commit(peer, drafts, standing, state, first_order)?;
+        Ok(posted)
     }
 
     fn seal_messages(
@@ -86,6 +80,7 @@ impl Chats {
         peer: &Person,
         drafts: Vec<Draft>,
         standing: Standing,
+        state: State,
         first_order: u64,
     ) -> Result<(), VaultError> {
         // Both: nothing is sent to, or from, a person whose erasure was acknowledged.
@@ -105,6 +100,8 @@ impl Chats {
             draft.committed();
             person.learn(Class::Chat, spot.compartment(), meta);
         }
+        // Before the operations end: an erasure of either drops what is kept here, and must not come first.
+        self.person.vault.conversations.set(self.person.handle(), peer.handle(), state);
         Ok(())
     }
 }

@@ -40,6 +40,8 @@ impl Credentials {
         let name = account_name(account)?;
         self.person.require_consent(STEAM_CREDENTIALS)?;
         let account = self.account(&name)?;
+        // Until the answer: no code is told after the person's erasure was acknowledged.
+        let _operation = self.person.enter()?;
         let opened = self.person.open(account.place, &account.row)?;
         let damaged = opened.corrupt();
         let fields = SteamFields::decode(&opened.content()?).ok_or(damaged)?;
@@ -50,6 +52,9 @@ impl Credentials {
         // A sign-in does not fail because its day could not be noted.
         if let Err(error) = self.note_use(&account) {
             tracing::warn!(%error, "the use of a credential was not noted");
+        }
+        if self.person.is_cut(account.place)? {
+            return Err(VaultError::Forgotten);
         }
         Ok(GuardCode { code, valid_until })
     }

@@ -26,8 +26,9 @@ pub(crate) struct Opened {
     place: Place,
     /// For error messages.
     name: String,
-    lease: KeyLease,
     stored: Stored,
+    /// Dropped after the plaintext above, which a deletion waits for.
+    lease: KeyLease,
 }
 
 enum Stored {

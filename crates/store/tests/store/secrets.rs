@@ -1,5 +1,6 @@
 //! Credentials and consents.
 
+use oubliette_engine::Batch;
 use oubliette_store::{ConsentGiven, SteamFields, Subject, VaultError};
 
 use crate::world::{World, person};
@@ -38,6 +39,46 @@ fn credentials_need_consent_and_withdrawal_forgets_them() {
     drop((ann, vault));
     let vault = world.open();
     assert_eq!(vault.subject("ann").unwrap().credentials().list_steam().unwrap().len(), 1);
+}
+
+/// The restored backup knows neither account; the thief has the rows that it took away.
+#[test]
+fn a_withdrawal_forgets_also_what_a_restored_backup_does_not_know() {
+    let (world, vault) = World::new();
+    let ann = person(&vault, "ann");
+    agree(&ann);
+    let backup = world.rows();
+    for account in ["one", "two"] {
+        ann.credentials().set_steam(account, fields(&[("password", "x")])).unwrap();
+    }
+    let taken: Vec<_> = world.rows().into_iter().filter(|row| !backup.contains(row)).collect();
+    drop((ann, vault));
+    let mut restore = Batch::new();
+    for (key, _) in &taken {
+        restore.delete(key.clone());
+    }
+    world.engine.commit(restore).unwrap();
+
+    let vault = world.open();
+    let ann = vault.subject("ann").unwrap();
+    assert!(ann.credentials().list_steam().unwrap().is_empty());
+    ann.consents().withdraw("steam_credentials").unwrap();
+    agree(&ann);
+    ann.credentials().set_steam("three", fields(&[("password", "y")])).unwrap();
+    drop((ann, vault));
+    let mut stolen = Batch::new();
+    for (key, row) in taken {
+        stolen.put(key, row);
+    }
+    world.engine.commit(stolen).unwrap();
+
+    let vault = world.open();
+    let ann = vault.subject("ann").unwrap();
+    let accounts = ann.credentials().list_steam().unwrap();
+    assert_eq!(accounts.iter().map(|info| info.account.as_str()).collect::<Vec<_>>(), ["three"]);
+    ann.consents().withdraw("steam_credentials").unwrap();
+    agree(&ann);
+    assert!(ann.credentials().list_steam().unwrap().is_empty());
 }
 
 #[test]
