@@ -9,7 +9,7 @@ use super::{BenchError, Effort, Figure};
 
 const CALLERS: usize = 64;
 
-pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchError> {
+pub(super) fn measure(dir: &Path, effort: Effort, tell: &mut dyn FnMut(Figure)) -> Result<(), BenchError> {
     let vault = Vault::create(&dir.join("vault"), VaultOptions::default())?;
     for n in 0..CALLERS * 2 {
         vault.put_subject(&format!("u{n}"), &SubjectFacts::default(), false)?;
@@ -53,14 +53,10 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
         together.push((CALLERS * (count / 4)) as f64 / many / (count as f64 / one));
     }
     vault.close()?;
-    Ok(vec![
-        Figure::at_least(
-            "messages of 200 B, durable, one caller: vault / bare engine put + flush + fdatasync",
-            alone,
-            0.8,
-        ),
-        Figure::at_least("messages of 200 B, durable: 64 callers / one", together, 8.0),
-    ])
+    let bare = "messages of 200 B, durable, one caller: vault / bare engine put + flush + fdatasync";
+    tell(Figure::at_least(bare, alone, 0.8));
+    tell(Figure::at_least("messages of 200 B, durable: 64 callers / one", together, 8.0));
+    Ok(())
 }
 
 fn append(vault: &Vault, n: usize) -> Result<(), BenchError> {

@@ -81,14 +81,16 @@ pub fn run(
     let mut figures = Vec::new();
     for part in parts {
         let scratch = tempfile::Builder::new().prefix("oubliette-bench-").tempdir_in(dir)?;
-        let found = match part {
-            Part::Saves => saves::measure(scratch.path(), effort)?,
-            Part::Messages => messages::measure(scratch.path(), effort)?,
-            Part::Erasure => erasure::measure(scratch.path(), effort)?,
-            Part::Subjects => subjects::measure(scratch.path(), effort)?,
+        let mut note = |figure: Figure| {
+            tell(&figure);
+            figures.push(figure);
         };
-        found.iter().for_each(&mut *tell);
-        figures.extend(found);
+        match part {
+            Part::Saves => saves::measure(scratch.path(), effort, &mut note)?,
+            Part::Messages => messages::measure(scratch.path(), effort, &mut note)?,
+            Part::Erasure => erasure::measure(scratch.path(), effort, &mut note)?,
+            Part::Subjects => subjects::measure(scratch.path(), effort, &mut note)?,
+        }
     }
     Ok(figures)
 }

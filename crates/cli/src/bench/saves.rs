@@ -8,7 +8,7 @@ use super::{BenchError, Effort, Figure, noise};
 
 const SAVE: usize = 4 << 20;
 
-pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchError> {
+pub(super) fn measure(dir: &Path, effort: Effort, tell: &mut dyn FnMut(Figure)) -> Result<(), BenchError> {
     let vault = Vault::create(&dir.join("vault"), VaultOptions::default())?;
     vault.put_subject("bench", &SubjectFacts::default(), false)?;
     let saves = vault.subject("bench")?.saves();
@@ -35,5 +35,6 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
         }
     }
     vault.close()?;
-    Ok(vec![Figure::at_least("saves of 4 MiB, durable: vault / raw append + fdatasync", ratios, 0.45)])
+    tell(Figure::at_least("saves of 4 MiB, durable: vault / raw append + fdatasync", ratios, 0.45));
+    Ok(())
 }

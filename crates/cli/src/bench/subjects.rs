@@ -8,7 +8,7 @@ use oubliette_keyring::{FileCell, FileLedger, Keyring, KeyringOptions, UserId};
 
 use super::{BenchError, Effort, Figure};
 
-pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchError> {
+pub(super) fn measure(dir: &Path, effort: Effort, tell: &mut dyn FnMut(Figure)) -> Result<(), BenchError> {
     let sizes: &[u64] = if effort.quick { &[1_000, 10_000] } else { &[1_000, 10_000, 100_000, 1_000_000] };
     let vault = VaultId::random().map_err(setup)?;
     let plane = KeyPlane::in_folder(dir, *vault.as_bytes(), SledOptions::default());
@@ -16,7 +16,6 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
     let ledger = Arc::new(FileLedger::open(&dir.join("roots")).map_err(setup)?);
     let keyring = Keyring::create(Arc::new(plane.create()?), vec![cell], ledger, KeyringOptions::default())?;
 
-    let mut figures = Vec::new();
     let mut resident_before = 0;
     for &size in sizes {
         keyring.bulk_create((keyring.population()..size).map(user).collect::<Result<Vec<_>, _>>()?)?;
@@ -29,11 +28,11 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
         }
         times.sort_by(f64::total_cmp);
         let per_person = disk(dir) as f64 / size as f64;
-        figures.push(Figure::fact(&format!("{size} people: bytes on disk each, both mirrors"), per_person));
+        tell(Figure::fact(&format!("{size} people: bytes on disk each, both mirrors"), per_person));
         let median = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
-        figures.push(Figure::fact(&format!("{size} people: one erasure, ms"), median));
+        tell(Figure::fact(&format!("{size} people: one erasure, ms"), median));
         let resident = resident();
-        figures.push(Figure::fact(&format!("{size} people: resident memory, MiB"), (resident >> 20) as f64));
+        tell(Figure::fact(&format!("{size} people: resident memory, MiB"), (resident >> 20) as f64));
         if resident_before == 0 {
             resident_before = resident;
         }
@@ -41,12 +40,8 @@ pub(super) fn measure(dir: &Path, effort: Effort) -> Result<Vec<Figure>, BenchEr
     keyring.close();
     let grown = (resident().saturating_sub(resident_before)) as f64 / f64::from(1 << 20);
     // Bounded by the configured caches: 16 MiB of pages, and about twice sled's 64 MiB.
-    figures.push(Figure::at_most(
-        "resident memory gained from the first to the last size, MiB",
-        vec![grown],
-        256.0,
-    ));
-    Ok(figures)
+    tell(Figure::at_most("resident memory gained from the first to the last size, MiB", vec![grown], 256.0));
+    Ok(())
 }
 
 fn user(n: u64) -> Result<UserId, BenchError> {
