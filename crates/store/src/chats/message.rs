@@ -11,7 +11,7 @@ const MAX_TEXT_FIELD: usize = 256;
 pub(super) const POLICY: &str = "author";
 
 /// What a message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// Text.
     Text(String),
@@ -22,6 +22,16 @@ pub enum Body {
         /// The bytes.
         bytes: Vec<u8>,
     },
+}
+
+/// The length alone.
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Bytes { bytes, .. } => write!(f, "Bytes({} bytes)", bytes.len()),
+        }
+    }
 }
 
 /// A message to be sent.

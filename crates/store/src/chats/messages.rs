@@ -35,7 +35,23 @@ impl Chats {
         };
         let (before, after) = (order("before", &window.before)?, order("after", &window.after)?);
         let peer = self.peer(peer)?;
-        let mut sides = self.sides(&peer, after.unwrap_or(0), before, limit)?;
+        match self.merged(&peer, after, before, limit) {
+            // Their erasure came while they were read: what was read of them is not told any more.
+            Err(error) if gone(&error) && self.person.keys.check().is_ok() => {
+                self.merged(&Peer::Gone(peer.handle()), after, before, limit)
+            }
+            read => read,
+        }
+    }
+
+    fn merged(
+        &self,
+        peer: &Peer,
+        after: Option<u64>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Listed<Message>, VaultError> {
+        let mut sides = self.sides(peer, after.unwrap_or(0), before, limit)?;
         let newest_first = after.is_none();
         let mut messages = Vec::new();
         let mut more = false;
@@ -51,6 +67,9 @@ impl Chats {
         let next_cursor = messages.last().filter(|_| more).map(|last: &Message| last.id.clone());
         if !newest_first {
             messages.reverse();
+        }
+        if let Peer::Alive(person) = peer {
+            person.keys.check()?;
         }
         Ok(Listed { items: messages, next_cursor })
     }
@@ -83,8 +102,17 @@ impl Chats {
     /// Number of messages this person can see, and when the last one was stored.
     pub(super) fn summary(&self, peer: Handle) -> Result<(u64, Option<u64>), VaultError> {
         let peer = self.by_handle(peer)?;
+        match self.summed(&peer) {
+            Err(error) if gone(&error) && self.person.keys.check().is_ok() => {
+                self.summed(&Peer::Gone(peer.handle()))
+            }
+            read => read,
+        }
+    }
+
+    fn summed(&self, peer: &Peer) -> Result<(u64, Option<u64>), VaultError> {
         let (mut count, mut last) = (0, None);
-        for (mut side, _) in self.sides(&peer, 0, None, 1)? {
+        for (mut side, _) in self.sides(peer, 0, None, 1)? {
             last = last.max(side.peek(true)?.map(|loaded| loaded.opened.created));
             count += side.count()?;
         }
@@ -141,9 +169,14 @@ fn message(loaded: Loaded, author: &Author) -> Result<Option<Message>, VaultErro
 /// A peer whose erasure is under way has no side any more.
 fn absent_if_gone<T>(found: Result<Option<T>, VaultError>) -> Result<Option<T>, VaultError> {
     match found {
-        Err(VaultError::SubjectErased { .. } | VaultError::SubjectBlocked | VaultError::SubjectUnknown) => {
-            Ok(None)
-        }
+        Err(error) if gone(&error) => Ok(None),
         other => other,
     }
+}
+
+fn gone(error: &VaultError) -> bool {
+    matches!(
+        error,
+        VaultError::SubjectErased { .. } | VaultError::SubjectBlocked | VaultError::SubjectUnknown
+    )
 }

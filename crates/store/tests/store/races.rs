@@ -1,8 +1,9 @@
 //! Many threads at what hurts: storing while forgetting, sending while leaving.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oubliette_store::VaultError;
+use oubliette_store::{ErasureOutcome, VaultError, Window};
 
 use crate::world::{World, get, noise, person, put, text, texts, try_put};
 
@@ -90,4 +91,36 @@ fn sending_to_and_from_somebody_who_leaves() {
         bob.chats().forget_side(&chat.id).unwrap();
     }
     assert_eq!((world.rows().len(), world.blobs.disk_bytes().unwrap()), (0, 0));
+}
+
+/// The reader's own answer never turns into the peer's 410, and holds nothing of theirs once their erasure was acknowledged.
+#[test]
+fn reading_a_conversation_whose_other_side_leaves() {
+    let (_world, vault) = World::new();
+    let bob = person(&vault, "bob");
+    for round in 0..25 {
+        let name = format!("ann{round}");
+        let ann = person(&vault, &name);
+        ann.chats().append("bob", &vec![text("hers"); 100]).unwrap();
+        bob.chats().append(&name, &[text("his")]).unwrap();
+        let erased = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (vault, bob, name, erased) = (&vault, &bob, &name, &erased);
+            scope.spawn(move || {
+                while !erased.load(Ordering::SeqCst) {
+                    let all = Window { limit: Some(1000), ..Window::default() };
+                    match bob.chats().messages(name, &all) {
+                        Ok(seen) => assert!([1, 101].contains(&seen.items.len()), "{}", seen.items.len()),
+                        Err(error) => assert!(matches!(error, VaultError::PeerGone), "{error:?}"),
+                    }
+                    bob.chats().list(&Default::default()).unwrap();
+                }
+                assert_eq!(texts(bob, name), ["his"]);
+            });
+            std::thread::sleep(Duration::from_millis(3));
+            let outcome = vault.erase(&[name]).unwrap();
+            erased.store(true, Ordering::SeqCst);
+            assert!(matches!(outcome[..], [ErasureOutcome::Erased(_)]));
+        });
+    }
 }
