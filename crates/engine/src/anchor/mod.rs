@@ -14,7 +14,7 @@ use oubliette_crypto::CryptoError;
 
 pub(crate) use digest::{PREFIXES, Tally, digest, prefix_of, prefix_range};
 pub(crate) use file::{AnchorFile, Slot};
-pub(crate) use record::{AnchorState, decode_row, encode_row};
+pub(crate) use record::{AnchorRow, AnchorState, decode_row, encode_row};
 
 use crate::EngineError;
 

@@ -109,6 +109,14 @@ pub(crate) struct AnchorRow {
 }
 
 impl AnchorRow {
+    /// The one prefix whose digest the commit changed; `None` if there are more or none.
+    pub(crate) fn lone_prefix(&self) -> Option<u8> {
+        match self.changed.as_slice() {
+            [(prefix, _)] => Some(*prefix),
+            _ => None,
+        }
+    }
+
     /// What `before` became by the commit that wrote this row.
     pub(crate) fn apply(&self, mut before: AnchorState) -> AnchorState {
         before.commit = self.commit;

@@ -158,3 +158,6 @@ impl Rows {
         self.live_bytes.store(state.bytes, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

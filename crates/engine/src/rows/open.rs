@@ -1,7 +1,7 @@
 //! Which state the rows are in, by the anchor and the row that each batch carries (docs/sled.md, "Anchor").
 
 use super::*;
-use crate::anchor::decode_row;
+use crate::anchor::{AnchorRow, decode_row, encode_row};
 use crate::sled_folder::Found;
 
 pub(super) fn open(
@@ -61,11 +61,34 @@ fn settle(
     let commit = row.as_ref().map_or(0, |row| row.commit);
     match (commit.checked_sub(state.commit), row) {
         (Some(0), _) => Ok((state, true)),
-        (Some(1), Some(row)) => Ok((row.apply(state), false)),
+        (Some(1), Some(row)) => Ok((follow(folder, key, state, &row)?, false)),
         _ => Err(EngineError::RowsLost {
             detail: format!("the rows are at commit {commit}, the anchor says {}", state.commit),
         }),
     }
+}
+
+/// The state after a commit that the anchor does not know, so that nobody was told of it. A lone change is written after its
+/// row "A"; if a crash left only "A", the commit becomes one that changed nothing.
+fn follow(
+    folder: &SledFolder,
+    key: &AnchorKey,
+    before: AnchorState,
+    row: &AnchorRow,
+) -> Result<AnchorState, EngineError> {
+    let after = row.apply(before.clone());
+    let Some(prefix) = row.lone_prefix() else { return Ok(after) };
+    let found = vet::tally(folder, &anchor_digest_key(key), prefix)?.digest;
+    if found == after.digest(prefix) {
+        return Ok(after);
+    }
+    if found != before.digest(prefix) {
+        return Err(vet::lost(prefix));
+    }
+    let unchanged = AnchorState { commit: after.commit, ..before };
+    let row = encode_row(key, &unchanged, &[prefix])?;
+    folder.commit(&[(ANCHOR_ROW, Some(row))])?;
+    Ok(unchanged)
 }
 
 /// The copy is checked against every digest, so nothing is left to vet.

@@ -50,7 +50,7 @@ impl Rows {
         if self.unvetted.load(Ordering::Acquire) & bit == 0 {
             return Ok(());
         }
-        if self.tally(prefix)?.digest != state.digest(prefix) {
+        if tally(&self.folder, &self.digest_key, prefix)?.digest != state.digest(prefix) {
             return Err(lost(prefix));
         }
         let left = self.unvetted.fetch_and(!bit, Ordering::AcqRel) & !bit;
@@ -67,7 +67,7 @@ impl Rows {
         let mut bytes = 0;
         for prefix in all_prefixes() {
             let state = self.state();
-            let found = self.tally(prefix)?;
+            let found = tally(&self.folder, &self.digest_key, prefix)?;
             report.rows += found.rows;
             bytes += found.bytes;
             if found.digest != state.digest(prefix) {
@@ -86,19 +86,20 @@ impl Rows {
         }
         Ok(report)
     }
+}
 
-    fn tally(&self, prefix: u8) -> Result<Tally, EngineError> {
-        let (from, to) = prefix_range(prefix);
-        let mut from = from.to_vec();
-        let mut tally = Tally::default();
-        loop {
-            let rows = self.folder.range(&from, to.as_ref().map(<[u8; 1]>::as_slice), CHUNK, false)?;
-            rows.iter().try_for_each(|(key, value)| tally.add(&self.digest_key, (key, value)))?;
-            match rows.into_iter().nth(CHUNK - 1) {
-                // The smallest key after the last one read.
-                Some((last, _)) => from = [last.as_slice(), &[0]].concat(),
-                None => return Ok(tally),
-            }
+/// Digest of a prefix, from its rows.
+pub(super) fn tally(folder: &SledFolder, key: &AnchorDigestKey, prefix: u8) -> Result<Tally, EngineError> {
+    let (from, to) = prefix_range(prefix);
+    let mut from = from.to_vec();
+    let mut tally = Tally::default();
+    loop {
+        let rows = folder.range(&from, to.as_ref().map(<[u8; 1]>::as_slice), CHUNK, false)?;
+        rows.iter().try_for_each(|(row_key, value)| tally.add(key, (row_key, value)))?;
+        match rows.into_iter().nth(CHUNK - 1) {
+            // The smallest key after the last one read.
+            Some((last, _)) => from = [last.as_slice(), &[0]].concat(),
+            None => return Ok(tally),
         }
     }
 }

@@ -60,12 +60,16 @@ impl Rows {
         let (next, prefixes) = self.advance(state, changes)?;
         let row = encode_row(&self.key, &next, &prefixes)?;
         let slot = Slot::seal(&self.key, &next, false)?;
-        let ops: Vec<_> = changes
-            .iter()
-            .map(|(key, change)| (*key, change.new.as_deref()))
-            .chain([(ANCHOR_ROW, Some(row.as_slice()))])
-            .collect();
-        self.folder.commit_then(&ops, || self.anchor.write(&slot))?;
+        // "A" first: if a crash parts a lone change from it, the next open sees that from the digest of its prefix.
+        let anchor_row = std::iter::once((ANCHOR_ROW, Some(row.as_slice())));
+        let rows = changes.iter().map(|(key, change)| (*key, change.new.as_deref()));
+        let ops: Vec<_> = anchor_row.chain(rows).collect();
+        let then = || self.anchor.write(&slot);
+        if changes.len() == 1 {
+            self.folder.commit_in_order_then(&ops, then)?;
+        } else {
+            self.folder.commit_then(&ops, then)?;
+        }
         Ok(next)
     }
 

@@ -23,6 +23,33 @@ impl Live {
         Ok(Self { db, data: data.to_owned(), number, log })
     }
 
+    /// All or none of them, whatever happens.
+    pub(super) fn apply_batch<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        ops: &[(K, Option<V>)],
+    ) -> Result<(), EngineError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in ops {
+            match value {
+                Some(value) => batch.insert(key.as_ref(), value.as_ref()),
+                None => batch.remove(key.as_ref()),
+            }
+        }
+        self.db.apply_batch(batch).map_err(self.failed())
+    }
+
+    /// One after the other into the log, of which recovery finds a beginning.
+    pub(super) fn apply_in_order<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        ops: &[(K, Option<V>)],
+    ) -> Result<(), EngineError> {
+        let written = ops.iter().try_for_each(|(key, value)| match value {
+            Some(value) => self.db.insert(key.as_ref(), value.as_ref()).map(drop),
+            None => self.db.remove(key.as_ref()).map(drop),
+        });
+        written.map_err(self.failed())
+    }
+
     pub(super) fn flush(&self) -> Result<(), EngineError> {
         self.db.flush().map(drop).map_err(self.failed())
     }

@@ -1,6 +1,6 @@
 //! One sled folder under the only protocol that survived simulated power cuts (docs/sled.md).
 //!
-//! [`SledFolder`] is what the row engine and the sled page store share: one tree, small rows, commits of one batch that are
+//! [`SledFolder`] is what the row engine and the sled page store share: one tree, small rows, commits that are
 //! durable when they return. It knows nothing of anchors or pages. Nothing outside this module calls sled.
 
 mod baseline;
@@ -133,16 +133,35 @@ impl SledFolder {
         then: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         check_sizes(ops)?;
-        let mut batch = sled::Batch::default();
-        for (key, value) in ops {
-            match value {
-                Some(value) => batch.insert(key.as_ref(), value.as_ref()),
-                None => batch.remove(key.as_ref()),
-            }
+        // One write is whole or not there, so it needs no batch around it.
+        if ops.len() == 1 {
+            return self.commit_in_order_then(ops, then);
         }
         self.poison.run(|| {
             let _writer = self.writer();
-            if self.filtered { self.commit_filtered(batch, then) } else { self.commit_exclusive(batch, then) }
+            if self.filtered {
+                self.commit_filtered(|live| live.apply_batch(ops), then)
+            } else {
+                self.commit_exclusive(ops, then)
+            }
+        })
+    }
+
+    /// Like [`SledFolder::commit_then`], but a crash may leave any number of the first operations without the others. In
+    /// filtered mode that spares the sync of the batch's head.
+    pub(crate) fn commit_in_order_then<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        ops: &[(K, Option<V>)],
+        then: impl FnOnce() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        check_sizes(ops)?;
+        self.poison.run(|| {
+            let _writer = self.writer();
+            if self.filtered {
+                self.commit_filtered(|live| live.apply_in_order(ops), then)
+            } else {
+                self.commit_exclusive(ops, then)
+            }
         })
     }
 
@@ -194,14 +213,12 @@ impl SledFolder {
     /// the same file that we would add.
     fn commit_filtered(
         &self,
-        batch: sled::Batch,
+        apply: impl FnOnce(&Live) -> Result<(), EngineError>,
         then: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         {
-            // Alone for this moment, so that no reader sees half a batch.
-            let live = self.writing();
-            let live = open(&live)?;
-            live.db.apply_batch(batch).map_err(live.failed())?;
+            // Alone for this moment, so that no reader sees half a commit.
+            apply(open(&self.writing())?)?;
         }
         let live = self.reading();
         let live = open(&live)?;
@@ -210,9 +227,9 @@ impl SledFolder {
     }
 
     /// sled's own syncs are none here: nothing may touch it between what reads wrote, the batch, and our sync.
-    fn commit_exclusive(
+    fn commit_exclusive<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
-        batch: sled::Batch,
+        ops: &[(K, Option<V>)],
         then: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         {
@@ -222,7 +239,7 @@ impl SledFolder {
                 live.flush()?;
                 live.sync()?;
             }
-            live.db.apply_batch(batch).map_err(live.failed())?;
+            live.apply_batch(ops)?;
             live.flush()?;
             live.sync()?;
         }

@@ -32,6 +32,9 @@ fn child_that_commits_until_it_is_killed() {
             batch.delete(row(200, n - 20));
         }
         engine.commit(batch).unwrap();
+        let mut alone = Batch::new();
+        alone.put(row(100, n), [n as u8; 200]);
+        engine.commit(alone).unwrap();
         (&acknowledged).write_all(&n.to_be_bytes()).unwrap();
     }
 }
@@ -58,6 +61,7 @@ fn what_was_acknowledged_outlives_kill_9() {
         let (numbers, _) = acknowledged.as_chunks::<8>();
         for n in numbers.iter().copied().map(u64::from_be_bytes) {
             assert_eq!(engine.get(&row(1, n)).unwrap(), Some(n.to_be_bytes().repeat(60)), "row {n}");
+            assert_eq!(engine.get(&row(100, n)).unwrap(), Some(vec![n as u8; 200]), "lone row {n}");
             last = last.max(n);
         }
         let report = engine.verify().unwrap();
