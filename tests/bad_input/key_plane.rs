@@ -38,6 +38,35 @@ fn a_lost_copy_is_made_anew_and_said_so() {
     }
 }
 
+/// `--repair` once said that it mended every page of a copy that took none of them.
+#[test]
+fn a_copy_that_does_not_open_is_made_anew_by_repair() {
+    let sample = Sample::make();
+    for garbage in [false, true] {
+        let (_folder, data) = sample.copy();
+        let slots = data.join("keys-a/pages.slots");
+        if garbage {
+            fs::write(&slots, vec![0x5a; 70_000]).unwrap()
+        } else {
+            fs::remove_file(&slots).unwrap()
+        }
+        assert_eq!(server::run(&data, &["fsck"]).code, Some(5));
+
+        // A service that holds the folder cannot open the copy again, and says so.
+        let server = Server::start(&data);
+        sample.is_whole(&server);
+        let held = server::run(&data, &["fsck", "--repair"]);
+        assert!(held.code == Some(5) && held.stdout.contains("could not be mended"), "{held:?}");
+        assert_eq!(server.stop().code, Some(0));
+
+        let mended = server::run(&data, &["fsck", "--repair"]);
+        assert!(mended.code == Some(0) && mended.stdout.contains("made anew"), "{mended:?}");
+        assert_eq!(server::run(&data, &["fsck"]).code, Some(0));
+        fs::remove_dir_all(data.join("keys-b")).unwrap();
+        sample.is_whole(&Server::start(&data));
+    }
+}
+
 #[test]
 fn both_copies_lost_is_refused() {
     let sample = Sample::make();
@@ -46,7 +75,7 @@ fn both_copies_lost_is_refused() {
     }
     let refused =
         Server::try_start(&server::binary(), &sample.path(), &[]).err().expect("a vault without keys");
-    assert!(!refused.panicked() && refused.stderr.contains("keys"), "{refused:?}");
+    assert!(!refused.panicked() && refused.stderr.contains("the keys are lost"), "{refused:?}");
 }
 
 #[test]

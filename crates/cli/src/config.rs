@@ -106,6 +106,7 @@ impl Settings {
         for (name, text) in &variables {
             overlay(&mut table, name, text)?;
         }
+        check_kinds(&table)?;
         table
             .try_into()
             .map_err(|error: toml::de::Error| CliError::Usage(format!("settings: {}", error.message())))
@@ -137,6 +138,30 @@ fn read(path: &Path) -> Result<Option<Table>, CliError> {
         }
     }
     Ok(Some(table))
+}
+
+/// Every known setting holds the kind of value it needs; what is wrong is told by name.
+fn check_kinds(table: &Table) -> Result<(), CliError> {
+    for (key, kind) in KEYS {
+        let value = match key.split_once('.') {
+            None => table.get(*key),
+            Some((section, key)) => match table.get(section) {
+                Some(Value::Table(section)) => section.get(key),
+                _ => None,
+            },
+        };
+        let (right, needed) = match kind {
+            Kind::Text => (value.is_none_or(Value::is_str), "text in quotes"),
+            Kind::Switch => (value.is_none_or(Value::is_bool), "true or false"),
+            Kind::Number => {
+                (value.is_none_or(|value| value.as_integer().is_some_and(|n| n >= 0)), "a number, 0 or more")
+            }
+        };
+        if !right {
+            return Err(CliError::Usage(format!("the setting `{key}` must be {needed}")));
+        }
+    }
+    Ok(())
 }
 
 /// The dotted names of all leaves.
@@ -263,6 +288,8 @@ mod tests {
         ] {
             assert!(matches!(load(file, variables), Err(CliError::Usage(_))), "{file} {variables:?}");
         }
+        let message = load("[limits]\nworkers = -1", &[]).unwrap_err().to_string();
+        assert!(message.contains("`limits.workers`"), "{message}");
         let missing = Settings::from_parts(Some(Path::new("/nonexistent/oubliette.toml")), Vec::new());
         assert!(matches!(missing, Err(CliError::Usage(_))));
     }

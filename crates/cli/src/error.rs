@@ -71,6 +71,8 @@ impl CliError {
             Self::Usage(_) => 2,
             Self::NotConfirmed => 4,
             Self::Client(error) => of_code(error.code().unwrap_or_default()),
+            // A full disk, where no person's quota is in play.
+            Self::Operator(failure) if failure.code == "quota_exceeded" => 1,
             Self::Operator(failure) | Self::Admin(AdminError::Failed(failure)) => of_code(&failure.code),
             Self::Token(TokenError::Unknown) => 3,
             Self::Token(TokenError::NameTaken) => 4,

@@ -30,7 +30,9 @@ pub(crate) fn options(settings: &Settings) -> VaultOptions {
 pub(crate) fn operate(settings: &Settings, command: &Command) -> Result<Answer, CliError> {
     let mut bar = Progress::steps();
     let mut progress = |what: &str, done: u64| bar.at(what, done);
-    match open(settings) {
+    let mut options = options(settings);
+    options.remake_key_copies = matches!(command, Command::Fsck { repair: true });
+    match Vault::open(&settings.data, options) {
         Err(VaultError::InUse { .. }) => Ok(admin::call(&settings.data, command, &mut progress)?),
         Err(error) => Err(error.into()),
         Ok(vault) => {
@@ -49,10 +51,6 @@ pub(crate) fn operate(settings: &Settings, command: &Command) -> Result<Answer, 
 /// Removes what the erasure left; what cannot be removed now is by the next service.
 fn sweep(vault: &Vault) {
     while matches!(vault.sweep(512), Ok(report) if report.left > 0 && report.rows + report.blobs > 0) {}
-}
-
-fn open(settings: &Settings) -> Result<Vault, VaultError> {
-    Vault::open(&settings.data, options(settings))
 }
 
 /// Runs `oubliette verify-engine` on sled's folder: a panic of sled there is an error here.

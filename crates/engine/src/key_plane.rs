@@ -105,7 +105,15 @@ impl KeyPlane {
     }
 
     fn open_sled(&self, create: bool) -> Result<SledPages, EngineError> {
-        SledPages::open(&self.b, SledOptions { create, ..self.sled.clone() })
+        SledPages::open(&self.b, SledOptions { create, ..self.sled.clone() }).map_err(|error| match error {
+            // There is no backup of key pages; the other copy is what they come back from.
+            EngineError::RowsLost { detail } => EngineError::Corrupt {
+                what: "copy b of the key pages",
+                path: self.b.clone(),
+                detail: format!("{detail}; stop the service and run `fsck --repair`"),
+            },
+            other => other,
+        })
     }
 }
 

@@ -93,6 +93,9 @@ pub struct FsckSummary {
     pub mended: u64,
     /// Rows and blobs of nobody, left to the sweeper; no fault.
     pub orphans: u64,
+    /// What was done to the folder when it was opened, such as a copy of the key plane made anew.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// One line per fault.
     pub faults: Vec<String>,
 }
@@ -148,7 +151,11 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 Some(ErasureOutcome::Erased(record) | ErasureOutcome::AlreadyErased(record)) => {
                     Ok(Answer::Erased(record.into()))
                 }
-                Some(ErasureOutcome::Unknown) | None => Err(VaultError::SubjectUnknown.into()),
+                Some(ErasureOutcome::Unknown) | None => Err(Failure {
+                    detail: "this person is not in the vault; nothing was erased, check the spelling"
+                        .to_owned(),
+                    ..VaultError::SubjectUnknown.into()
+                }),
             }
         }
         Command::SubjectShow { user } => {
@@ -168,6 +175,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 blobs: report.blobs,
                 mended: report.mended,
                 orphans: report.orphans,
+                notes: report.notes,
                 faults: report.faults,
             }))
         }

@@ -142,7 +142,12 @@ impl VaultError {
         let path = path.to_owned();
         move |source| match source.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::DiskFull,
-            _ => Self::Other { detail: format!("{what} failed on {}: {source}", path.display()) },
+            _ => Self::Other {
+                detail: format!(
+                    "{what} failed on {}: {source}; check that the disk is there and may be written, then try again",
+                    path.display()
+                ),
+            },
         }
     }
 }
@@ -156,7 +161,9 @@ impl From<EngineError> for VaultError {
             }
             EngineError::Io { .. } => Self::Poisoned { reason: error.to_string() },
             EngineError::Poisoned { reason } => Self::Poisoned { reason },
-            EngineError::Corrupt { .. } => Self::Corrupt { what: error.to_string() },
+            EngineError::Corrupt { what, path, detail } => {
+                Self::Corrupt { what: format!("{what} in {} ({detail})", path.display()) }
+            }
             EngineError::RowsLost { detail } => Self::RowsLost { detail },
             EngineError::InUse { path } => Self::InUse { path },
             EngineError::Format { .. } => Self::Format { detail: error.to_string() },

@@ -19,6 +19,8 @@ pub struct FsckReport {
     pub mended: u64,
     /// Pages and rows that nobody's keys lead to: noise, no fault.
     pub orphans: u64,
+    /// What was done to the folder when it was opened, such as a copy of the key plane made anew.
+    pub notes: Vec<String>,
     /// One line for each fault that cannot be mended; never content.
     pub faults: Vec<String>,
 }
@@ -38,7 +40,7 @@ impl Vault {
     /// # Errors
     /// Those that end the search; damage that was found stands in the report.
     pub fn fsck(&self, mend: bool, progress: &mut dyn FnMut(&str, u64)) -> Result<FsckReport, VaultError> {
-        let mut report = FsckReport::default();
+        let mut report = FsckReport { notes: self.inner.folder_notes().to_vec(), ..FsckReport::default() };
         progress("pages", 0);
         let pages = self.inner.keyring.verify(mend)?;
         report.pages = pages.pages;
@@ -47,9 +49,13 @@ impl Vault {
         report.faults = pages.faults;
         if pages.bad_copies > pages.mended {
             let bad = pages.bad_copies - pages.mended;
-            report
-                .faults
-                .push(format!("{bad} pages of the key plane are bad in one copy; mend them with --repair"));
+            report.faults.push(if mend {
+                format!(
+                    "{bad} pages of the key plane could not be mended: one copy takes no writes; stop the service, mend its disk, and run fsck --repair on the folder"
+                )
+            } else {
+                format!("{bad} pages of the key plane are bad in one copy; mend them with --repair")
+            });
         }
         progress("pages", report.pages);
         report.faults.extend(self.inner.engine.verify()?.faults);

@@ -29,6 +29,9 @@ pub struct VaultOptions {
     pub max_save: Option<u64>,
     /// Where the time comes from; default the machine's clock.
     pub clock: Option<Arc<dyn Clock>>,
+    /// Set a copy of the key plane that does not open aside, and make it anew from the other; default false, since the disk
+    /// that it lies on may only be unmounted.
+    pub remake_key_copies: bool,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }

@@ -17,9 +17,10 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
     };
     output.result(&report, || {
         let mut lines = vec![format!(
-            "read {} key pages, {} rows, {} blobs; mended {}, left to the sweeper {}",
+            "read {} key pages, {} rows, {} blobs; mended {}, noise of nobody {} (the sweeper or --repair removes it)",
             report.pages, report.rows, report.blobs, report.mended, report.orphans
         )];
+        lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
         lines.extend(report.faults.iter().map(|fault| format!("fault: {fault}")));
         lines
     });

@@ -75,6 +75,9 @@ fn now() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A hundred years.
+const LONGEST: u64 = 36_500 * 86_400;
+
 /// `90d` in seconds.
 fn duration(text: &str) -> Result<u64, String> {
     let bad = || "write a number and one of s, m, h, d, w, such as 90d".to_owned();
@@ -88,7 +91,13 @@ fn duration(text: &str) -> Result<u64, String> {
         _ => return Err(bad()),
     };
     let number: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| bad())?;
-    number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(bad)
+    let asked = number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(bad)?;
+    // Past the calendar's end an expiry could not be written down, and would read as one long past.
+    if asked > LONGEST {
+        Err("at most 36500d; leave --expires out for a token that never ends".to_owned())
+    } else {
+        Ok(asked)
+    }
 }
 
 #[cfg(test)]
@@ -100,9 +109,20 @@ mod tests {
         assert_eq!(duration("90d"), Ok(90 * 86_400));
         assert_eq!(duration("2w"), Ok(14 * 86_400));
         assert_eq!(duration("30s"), Ok(30));
-        for bad in
-            ["", "d", "90", "-1d", "1y", "0d", "1.5h", "99999999999999999999d", "99999999999999999w", "9é"]
-        {
+        for bad in [
+            "",
+            "d",
+            "90",
+            "-1d",
+            "1y",
+            "0d",
+            "1.5h",
+            "99999999999999999999d",
+            "99999999999999999w",
+            "99999999999999d",
+            "36501d",
+            "9é",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

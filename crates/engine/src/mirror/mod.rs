@@ -103,6 +103,11 @@ impl Mirror {
         Ok(note::read(note)?.get(n).copied().unwrap_or(false))
     }
 
+    /// The copies that did not open or failed since; what they are asked is not done.
+    pub fn gone(&self) -> Vec<usize> {
+        (0..).zip(&self.copies).filter(|(_, side)| side.kind() == Kind::Gone).map(|(n, _)| n).collect()
+    }
+
     /// Repairs the copies that are stale and can be written, from the other one if that can be read.
     pub fn repair_stale(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, EngineError> {
         let mut copied = 0;

@@ -136,7 +136,11 @@ impl Verifier<'_> {
         self.report.bad_copies += bad.len() as u64;
         if self.mend {
             self.core.pages.mend(id, bad, good)?;
-            self.report.mended += bad.len() as u64;
+            // Read back: a copy that does not open takes nothing, and must not count as mended.
+            for copy in bad {
+                let kept = self.core.pages.store.read_copy(id, *copy)?;
+                self.report.mended += u64::from(kept.as_deref() == Some(good));
+            }
         }
         Ok(())
     }

@@ -31,7 +31,15 @@ pub(crate) async fn live() -> Json<Live> {
 #[utoipa::path(get, path = "/readyz", tag = "service",
     responses((status = 200, body = Ready), (status = 503, description = "not ready", body = Ready)))]
 pub(crate) async fn ready(State(app): State<App>) -> Result<(StatusCode, Json<Ready>), Problem> {
-    let reasons = app.run_now(|vault| Ok(vault.not_ready())).await?;
+    let tokens = app.tokens.clone();
+    let reasons = app
+        .run_now(move |vault| {
+            let mut reasons = vault.not_ready();
+            // Nobody is let in then.
+            reasons.extend(tokens.list().err().map(|error| error.to_string()));
+            Ok(reasons)
+        })
+        .await?;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((status, Json(Ready { ready: reasons.is_empty(), reasons })))
 }

@@ -38,7 +38,10 @@ fn a_revoked_token_is_refused_with_the_next_request() {
 #[test]
 fn a_damaged_token_file_lets_nobody_in() {
     let service = Service::start();
+    let ready = || service.bare("GET", "/readyz", &[], b"").json()["ready"].clone();
+    assert_eq!(ready(), true);
     std::fs::write(service.data().join("tokens.json"), "{").unwrap();
+    assert_eq!(ready(), false);
     service.raw("GET", "/v1/subjects/alice", &[], b"").problem(503, "unavailable");
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oubliette_crypto::VaultId;
-use oubliette_engine::{KeyPlane, PackBlobs, SledEngine, SledOptions};
+use oubliette_engine::{EngineError, KeyPlane, Mirror, PackBlobs, PageStore, SledEngine, SledOptions};
 use oubliette_keyring::{
     CellError, FileCell, FileLedger, Keyring, KeyringError, KeyringOptions, LedgerError, RootCell,
 };
@@ -62,13 +62,7 @@ impl Folder {
         let cell = open_cell(dir, id)?;
         let mut notes = Vec::new();
         let plane = key_plane(dir, id, options);
-        for (n, folder) in [&plane.a, &plane.b].into_iter().enumerate() {
-            if !folder.exists() {
-                plane.recreate(n)?;
-                notes.push(format!("{} was missing and was made anew from the other copy", folder.display()));
-            }
-        }
-        let pages = plane.open(&mut |_, _| ())?;
+        let pages = open_key_plane(&plane, options, &mut notes)?;
         let keyring =
             Keyring::open(Arc::new(pages), vec![Arc::new(cell)], ledger(dir)?, keyring_options(options))?;
         let parts = parts(dir, keyring, options, false)?;
@@ -128,7 +122,10 @@ fn no_marker(dir: &Path) -> VaultError {
             marker::NAME
         )
     } else {
-        format!("{} holds no vault; make one there, or name the right folder", dir.display())
+        format!(
+            "{} holds no vault; make one there with `oubliette serve`, or name the right folder",
+            dir.display()
+        )
     };
     VaultError::Format { detail }
 }
@@ -160,10 +157,66 @@ fn cell_error(error: CellError, dir: &Path) -> VaultError {
     match error {
         CellError::InUse { .. } => VaultError::InUse { path: dir.to_owned() },
         CellError::Io { op, path, source } => VaultError::io(op, &path)(source),
-        CellError::Format { .. } | CellError::NotKept { .. } => {
-            VaultError::KeysLost { detail: error.to_string() }
-        }
+        CellError::Format { .. } => VaultError::KeysLost {
+            detail: format!(
+                "{error}. Put the right file back, or use the version that wrote it; without it nothing in this vault can be read"
+            ),
+        },
+        CellError::NotKept { .. } => VaultError::KeysLost { detail: error.to_string() },
         other => VaultError::Other { detail: other.to_string() },
+    }
+}
+
+/// Opens the copies of the key plane; one whose folder is missing is made anew from the other.
+fn open_key_plane(
+    plane: &KeyPlane,
+    options: &VaultOptions,
+    notes: &mut Vec<String>,
+) -> Result<Mirror, VaultError> {
+    let lost = |error| key_plane_error(error, plane);
+    let folders = [&plane.a, &plane.b];
+    if folders.iter().all(|folder| !folder.exists()) {
+        return Err(keys_lost(plane, "both are missing"));
+    }
+    for (n, folder) in folders.into_iter().enumerate() {
+        if !folder.exists() {
+            plane.recreate(n).map_err(lost)?;
+            notes.push(format!("{} was missing and was made anew from the other copy", folder.display()));
+        }
+    }
+    let pages = plane.open(&mut |_, _| ()).map_err(lost)?;
+    let gone = pages.gone();
+    if !options.remake_key_copies || gone.is_empty() {
+        return Ok(pages);
+    }
+    pages.close()?;
+    drop(pages);
+    for (n, folder) in folders.into_iter().enumerate().filter(|(n, _)| gone.contains(n)) {
+        plane.recreate(n).map_err(lost)?;
+        notes.push(format!("{} did not open and was made anew from the other copy", folder.display()));
+    }
+    plane.open(&mut |_, _| ()).map_err(lost)
+}
+
+/// Without a copy that opens there is nothing to rebuild the other from.
+fn key_plane_error(error: EngineError, plane: &KeyPlane) -> VaultError {
+    match &error {
+        EngineError::RowsLost { detail } => keys_lost(plane, detail),
+        EngineError::Corrupt { .. } => keys_lost(plane, &error.to_string()),
+        EngineError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+            keys_lost(plane, &error.to_string())
+        }
+        _ => error.into(),
+    }
+}
+
+fn keys_lost(plane: &KeyPlane, why: &str) -> VaultError {
+    VaultError::KeysLost {
+        detail: format!(
+            "neither copy of the key pages, {} and {}, can be used ({why}). Mount the disk that holds one, or put back the one that was there last; without it nothing in this vault can be read, and a backup of the rows does not help",
+            plane.a.display(),
+            plane.b.display()
+        ),
     }
 }
 
