@@ -9,6 +9,9 @@ use super::*;
 use crate::SledMode;
 use crate::anchor::{digest, encode_row};
 use crate::durable::copy_tree;
+use crate::sled_folder::SEGMENT_SIZE;
+
+const SEGMENT: u64 = SEGMENT_SIZE as u64;
 
 struct Place {
     dir: TempDir,
@@ -34,6 +37,10 @@ impl Place {
         self.dir.path().join("anchor")
     }
 
+    fn log(&self) -> PathBuf {
+        self.rows().join("data-00000001/db")
+    }
+
     fn options() -> SledOptions {
         SledOptions {
             mode: SledMode::Filtered,
@@ -45,6 +52,15 @@ impl Place {
 
     fn open(&self) -> Result<SledEngine, EngineError> {
         SledEngine::open(&self.rows(), &self.anchor(), &self.key, Self::options())
+    }
+
+    /// Opens a copy of the rows with another log and anchor.
+    fn open_crashed(&self, rows: &Path, log: &[u8], anchor: &[u8]) -> SledEngine {
+        fs::remove_dir_all(self.rows()).unwrap();
+        copy_tree(rows, &self.rows()).unwrap();
+        fs::write(self.log(), log).unwrap();
+        fs::write(self.anchor(), anchor).unwrap();
+        self.open().unwrap()
     }
 
     /// Leaves in sled what a crash may leave of a commit that changed these prefixes by a row: row "A", and `rows`.
@@ -139,8 +155,7 @@ fn a_lone_commit_is_there_or_not_wherever_its_log_ends() {
         let place = Place::new();
         let engine = place.open().unwrap();
         let anchor = fs::read(place.anchor()).unwrap();
-        let log = place.rows().join("data-00000001/db");
-        let mut image = fs::read(&log).unwrap();
+        let mut image = fs::read(place.log()).unwrap();
         let old = engine.get(&key).unwrap();
         let mut batch = Batch::new();
         match change {
@@ -157,11 +172,7 @@ fn a_lone_commit_is_there_or_not_wherever_its_log_ends() {
         let (mut neither, mut only_a, mut both) = (0, 0, 0);
         for cut in (written[0]..=written[written.len() - 1]).step_by(13).chain([after.len()]) {
             image[..cut].copy_from_slice(&after[..cut]);
-            fs::remove_dir_all(place.rows()).unwrap();
-            copy_tree(&crashed, &place.rows()).unwrap();
-            fs::write(&log, &image).unwrap();
-            fs::write(place.anchor(), &anchor).unwrap();
-            let engine = place.open().unwrap();
+            let engine = place.open_crashed(&crashed, &image, &anchor);
             let found = engine.get(&key).unwrap();
             match commit_of(&engine) {
                 3 => neither += 1,
@@ -174,4 +185,39 @@ fn a_lone_commit_is_there_or_not_wherever_its_log_ends() {
         }
         assert!(neither > 0 && only_a > 0 && both > 0, "{neither} {only_a} {both}");
     }
+}
+
+/// Where a lone commit spans two segments, two threads write them at once: either may be missing.
+#[test]
+fn a_lone_commit_is_there_or_not_where_it_spans_two_segments() {
+    let place = Place::new();
+    let engine = place.open().unwrap();
+    let crashed = place.dir.path().join("crashed");
+    let value = |n: u64| n.to_be_bytes().repeat(400);
+    let (mut spans, mut only_a) = (Vec::new(), 0);
+    for n in commit_of(&engine)..600 {
+        let (before, anchor) = (fs::read(place.log()).unwrap(), fs::read(place.anchor()).unwrap());
+        engine.commit(put(&[3], &value(n))).unwrap();
+        if fs::metadata(place.log()).unwrap().len() / SEGMENT > before.len() as u64 / SEGMENT {
+            let crashed = crashed.with_extension(n.to_string());
+            copy_tree(&place.rows(), &crashed).unwrap();
+            spans.push((n, crashed, before, anchor));
+        }
+    }
+    drop(engine);
+    for (n, crashed, mut before, anchor) in spans {
+        let after = fs::read(crashed.join("data-00000001/db")).unwrap();
+        let border = after.len() / SEGMENT as usize * SEGMENT as usize;
+        before.resize(after.len(), 0);
+        let old_only = [&after[..border], &before[border..]].concat();
+        let new_only = [&before[..border], &after[border..]].concat();
+        for (log, new_may_count) in [(before, false), (new_only, false), (old_only, true), (after, true)] {
+            let engine = place.open_crashed(&crashed, &log, &anchor);
+            let found = engine.get(&[3]).unwrap();
+            assert!(found == Some(value(n - 1)) || new_may_count && found == Some(value(n)), "commit {n}");
+            only_a += u32::from(commit_of(&engine) == n + 1 && found == Some(value(n - 1)));
+            assert_eq!(engine.verify().unwrap().faults, Vec::<String>::new(), "commit {n}");
+        }
+    }
+    assert!(only_a > 0, "no commit had its row \"A\" in one segment and its row in the next");
 }
