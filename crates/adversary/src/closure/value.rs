@@ -116,6 +116,7 @@ pub(super) fn unpack(head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
     let content = usize::try_from(fields.u64()?).ok()?;
     fields.u64()?;
     let length = usize::try_from(fields.u64()?).ok()?;
+    fields.take(24)?;
     let facts = fields.u16()?;
     let facts_in_body = if facts & 0x8000 == 0 { 0 } else { usize::from(facts & 0x7fff) };
     let frames = content.div_ceil(FRAME);

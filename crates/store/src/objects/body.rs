@@ -1,11 +1,14 @@
 //! The body of a large value: frames, table, facts and padding through one sealer into one blob.
 
+use std::num::NonZeroU64;
+
 use oubliette_crypto::object::{Sealer, sealed_len};
 use oubliette_crypto::{Codec, Kind, ObjectKey, Padding};
 use oubliette_engine::BlobRef;
 use zeroize::Zeroizing;
 
 use super::frames::{FRAME_LEN, FramePacker, table_len};
+use super::head::BodyMark;
 use super::upload::Upload;
 use crate::VaultError;
 use crate::person::Person;
@@ -35,7 +38,7 @@ pub(super) struct Written {
     pub(super) blob: BlobRef,
     pub(super) upload: Upload,
     pub(super) content_len: u64,
-    pub(super) body_len: u64,
+    pub(super) mark: BodyMark,
 }
 
 impl BodyWriter {
@@ -100,11 +103,13 @@ impl BodyWriter {
             let rest = usize::try_from(padded - self.body_len).unwrap_or(zeros.len());
             self.seal(zeros.get(..rest).unwrap_or(&zeros))?;
         }
+        let len = NonZeroU64::new(body_len).ok_or_else(empty)?;
         let Self { sealer, mut sealed, mut upload, content_len, .. } = self;
+        let mark = BodyMark { len, salt: *sealer.salt() };
         sealer.finish(&mut sealed)?;
         upload.write(&sealed)?;
         let blob = upload.finish()?;
-        Ok(Written { blob, upload, content_len, body_len })
+        Ok(Written { blob, upload, content_len, mark })
     }
 
     fn seal(&mut self, plain: &[u8]) -> Result<(), VaultError> {
@@ -122,6 +127,10 @@ impl BodyWriter {
 
 fn too_long() -> VaultError {
     VaultError::TooLarge { what: "the content", limit: oubliette_crypto::object::MAX_PLAIN_LEN }
+}
+
+fn empty() -> VaultError {
+    VaultError::Other { detail: "a body was begun for no content; this is a fault of the program".into() }
 }
 
 fn no_compressor() -> VaultError {

@@ -1,9 +1,12 @@
 //! The head of a value: true size, codec, times and facts (docs/formats.md, section 8).
 
+use std::num::NonZeroU64;
+
 use oubliette_crypto::Codec;
+use oubliette_crypto::object::SALT_LEN;
 use zeroize::Zeroizing;
 
-/// Bytes of a head before its facts.
+/// Bytes of a small value's head before its facts.
 pub(crate) const HEAD_LEN: usize = 28;
 /// Longer facts of a large value stand at the end of its body, so that head and blob reference fit a row.
 pub(crate) const MAX_INLINE_FACTS: usize = 1024;
@@ -19,9 +22,18 @@ pub(crate) struct Head {
     pub(crate) content_len: u64,
     /// When it was written, in microseconds since 1970.
     pub(crate) created: u64,
-    /// Bytes of the body before padding; 0 for a small value.
-    pub(crate) body_len: u64,
+    /// `None` for a small value.
+    pub(crate) body: Option<BodyMark>,
     pub(crate) facts: Facts,
+}
+
+/// The body that belongs to a head. Two bodies can hang on one leaf (an upload that broke off, rows restored from a backup), and the
+/// context cannot tell them apart: the salt does.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyMark {
+    /// Bytes before padding.
+    pub(crate) len: NonZeroU64,
+    pub(crate) salt: [u8; SALT_LEN],
 }
 
 /// What else is known of a value, as JSON.
@@ -39,11 +51,14 @@ impl Head {
             Facts::InBody(length) => (*length, IN_BODY, [].as_slice()),
         };
         let length = u16::try_from(length).ok().filter(|length| usize::from(*length) <= MAX_FACTS)?;
-        let mut out = Zeroizing::new(Vec::with_capacity(HEAD_LEN + facts.len()));
+        let mut out = Zeroizing::new(Vec::with_capacity(HEAD_LEN + SALT_LEN + facts.len()));
         out.extend_from_slice(&[VERSION, self.codec as u8]);
         out.extend_from_slice(&self.content_len.to_be_bytes());
         out.extend_from_slice(&self.created.to_be_bytes());
-        out.extend_from_slice(&self.body_len.to_be_bytes());
+        out.extend_from_slice(&self.body.map_or(0, |body| body.len.get()).to_be_bytes());
+        if let Some(body) = &self.body {
+            out.extend_from_slice(&body.salt);
+        }
         out.extend_from_slice(&(length | flag).to_be_bytes());
         out.extend_from_slice(facts);
         Some(out)
@@ -56,6 +71,13 @@ impl Head {
         let (content_len, rest) = rest.split_first_chunk::<8>()?;
         let (created, rest) = rest.split_first_chunk::<8>()?;
         let (body_len, rest) = rest.split_first_chunk::<8>()?;
+        let (body, rest) = match NonZeroU64::new(u64::from_be_bytes(*body_len)) {
+            None => (None, rest),
+            Some(len) => {
+                let (salt, rest) = rest.split_first_chunk::<SALT_LEN>()?;
+                (Some(BodyMark { len, salt: *salt }), rest)
+            }
+        };
         let (length, rest) = rest.split_first_chunk::<2>()?;
         let length = u16::from_be_bytes(*length);
         let (facts, rest) = if length & IN_BODY == 0 {
@@ -68,7 +90,7 @@ impl Head {
             codec,
             content_len: u64::from_be_bytes(*content_len),
             created: u64::from_be_bytes(*created),
-            body_len: u64::from_be_bytes(*body_len),
+            body,
             facts,
         };
         Some((head, rest))
@@ -83,12 +105,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_never_panics_and_inverts(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), fix: bool) {
-            if fix && bytes.len() > HEAD_LEN {
+        fn decoding_never_panics_and_inverts(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..200), fix: bool, small: bool,
+        ) {
+            if fix && bytes.len() > HEAD_LEN + SALT_LEN {
                 bytes[0] = 1;
                 bytes[1] &= 1;
-                bytes[26] &= 0x80;
-                bytes[27] &= 0x3f;
+                if small {
+                    bytes[18..26].fill(0);
+                }
+                let facts = if small { 26 } else { 26 + SALT_LEN };
+                bytes[facts] &= 0x80;
+                bytes[facts + 1] &= 0x3f;
             }
             if let Some((head, rest)) = Head::decode(&bytes) {
                 let mut again = head.encode().unwrap().to_vec();
@@ -104,7 +132,7 @@ mod tests {
             codec: Codec::Plain,
             content_len: 0,
             created: 0,
-            body_len: 0,
+            body: None,
             facts: Facts::Here(Zeroizing::new(vec![0; length])),
         };
         assert!(head(MAX_FACTS).encode().is_some());

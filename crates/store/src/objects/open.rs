@@ -10,7 +10,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::frames::{self, FRAME_LEN, Frame, table_len};
-use super::head::{Facts, Head};
+use super::head::{BodyMark, Facts, Head};
 use super::padding;
 use crate::VaultError;
 use crate::person::Person;
@@ -33,7 +33,7 @@ pub(crate) struct Opened {
 
 enum Stored {
     Small(Zeroizing<Vec<u8>>),
-    Large { blobs: Arc<dyn Blobs>, blob: BlobRef, context: ObjectContext },
+    Large { blobs: Arc<dyn Blobs>, blob: BlobRef, context: ObjectContext, mark: BodyMark },
 }
 
 impl Person {
@@ -47,15 +47,16 @@ impl Person {
         let plain =
             open_small(lease.key(), &self.context(place, kind), value.sealed()).map_err(|_| corrupt())?;
         let (head, rest) = Head::decode(&plain).ok_or_else(corrupt)?;
-        let stored = match value {
-            Value::Small(_) => {
+        let stored = match (value, head.body) {
+            (Value::Small(_), None) => {
                 let length = usize::try_from(head.content_len).map_err(|_| corrupt())?;
                 Stored::Small(Zeroizing::new(rest.get(..length).ok_or_else(corrupt)?.to_vec()))
             }
-            Value::Large(blob, _) => {
+            (Value::Large(blob, _), Some(mark)) => {
                 let context = self.context(place, Kind::Body(head.codec));
-                Stored::Large { blobs: self.vault.blobs.clone(), blob, context }
+                Stored::Large { blobs: self.vault.blobs.clone(), blob, context, mark }
             }
+            _ => return Err(corrupt()),
         };
         let (created, content_len) = (head.created, head.content_len);
         Ok(Opened { created, content_len, head, place, name, lease, stored })
@@ -69,7 +70,7 @@ impl Opened {
             Facts::Here(ref facts) => Ok(facts.clone()),
             Facts::InBody(length) => {
                 let mut body = self.body()?.ok_or_else(|| self.corrupt())?;
-                let from = self.head.body_len.checked_sub(length as u64).ok_or_else(|| self.corrupt())?;
+                let from = body.len.checked_sub(length as u64).ok_or_else(|| self.corrupt())?;
                 body.plain(from, length)
             }
         }
@@ -111,16 +112,21 @@ impl Opened {
     }
 
     fn body(&self) -> Result<Option<Body>, VaultError> {
-        let Stored::Large { blobs, blob, context } = &self.stored else { return Ok(None) };
+        let Stored::Large { blobs, blob, context, mark } = &self.stored else { return Ok(None) };
         // The head, which is authentic, says how long the padded body is; the blob must be exactly that long.
-        let expected = padding(self.place.class).padded_len(self.head.body_len);
+        let len = mark.len.get();
+        let expected = padding(self.place.class).padded_len(len);
         let padded = plain_len(blobs.len(blob)?).filter(|padded| Some(*padded) == expected);
         let padded = padded.ok_or_else(|| self.corrupt())?;
         let mut header = [0; HEADER_LEN];
         blobs.read_at(blob, 0, &mut header).map_err(|error| named(error, &self.name))?;
+        // Another body under the same leaf opens, too: it is the salt that says which one this head was sealed with.
+        if !header.starts_with(&mark.salt) {
+            return Err(self.corrupt());
+        }
         let reader = Reader::new(self.lease.key(), context, &header).map_err(|_| self.corrupt())?;
         let (blobs, blob, name) = (blobs.clone(), blob.clone(), self.name.clone());
-        Ok(Some(Body { blobs, blob, reader, padded, name, last: None }))
+        Ok(Some(Body { blobs, blob, reader, len, padded, name, last: None }))
     }
 
     /// The error that names this row.
@@ -198,6 +204,8 @@ struct Body {
     blobs: Arc<dyn Blobs>,
     blob: BlobRef,
     reader: Reader,
+    /// Bytes of plaintext before padding.
+    len: u64,
     /// Bytes of plaintext, padding included.
     padded: u64,
     name: String,
@@ -252,8 +260,7 @@ impl Body {
     fn frames(&mut self, head: &Head) -> Result<Vec<Frame>, Option<VaultError>> {
         let facts = if let Facts::InBody(length) = head.facts { length as u64 } else { 0 };
         let table = table_len(head.content_len);
-        let frames_len =
-            head.body_len.checked_sub(facts).and_then(|rest| rest.checked_sub(table)).ok_or(None)?;
+        let frames_len = self.len.checked_sub(facts).and_then(|rest| rest.checked_sub(table)).ok_or(None)?;
         let bytes = self.plain(frames_len, usize::try_from(table).map_err(|_| None)?).map_err(Some)?;
         frames::parse_table(&bytes, frames_len).ok_or(None)
     }

@@ -140,7 +140,7 @@ impl Person {
     ) -> Result<Draft, VaultError> {
         let facts = Facts::Here(Zeroizing::new(facts.to_vec()));
         let content_len = content.len() as u64;
-        let head = Head { codec: Codec::Plain, content_len, created, body_len: 0, facts };
+        let head = Head { codec: Codec::Plain, content_len, created, body: None, facts };
         let head = head.encode().ok_or_else(facts_too_long)?;
         let padded =
             padding(place.class).padded_len(head.len() as u64 + content_len).ok_or_else(facts_too_long)?;
@@ -176,8 +176,14 @@ impl Person {
             0 => Facts::Here(Zeroizing::new(facts.to_vec())),
             length => Facts::InBody(length),
         };
-        let (content_len, body_len) = (written.content_len, written.body_len);
-        let head = Head { codec: self.codec(place), content_len, created, body_len, facts: head_facts };
+        let content_len = written.content_len;
+        let head = Head {
+            codec: self.codec(place),
+            content_len,
+            created,
+            body: Some(written.mark),
+            facts: head_facts,
+        };
         let plain = head.encode().ok_or_else(facts_too_long)?;
         let sealed = seal_small(lease.key(), &self.context(place, Kind::Head), &plain)?;
         let value = Value::Large(written.blob, &sealed).encode()?;

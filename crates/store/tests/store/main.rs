@@ -13,6 +13,7 @@ mod erasure;
 mod folder;
 mod model;
 mod races;
+mod restore;
 mod saves;
 mod secrets;
 mod world;
