@@ -11,7 +11,7 @@ use crate::{Vault, VaultError};
 pub struct FsckReport {
     /// Pages of the key plane authenticated.
     pub pages: u64,
-    /// Rows opened with their keys.
+    /// Rows opened with their keys. Those of people whose erasure has begun and not ended are passed over.
     pub rows: u64,
     /// Bodies in blobs read to their end.
     pub blobs: u64,
@@ -27,8 +27,12 @@ pub struct FsckReport {
 
 /// What is known of one row.
 enum Verdict {
-    Whole { blob: bool },
+    Whole {
+        blob: bool,
+    },
     Orphan,
+    /// Of somebody whose erasure has begun and not ended: neither readable nor anybody's to remove but the erasure's.
+    Leaving,
     Damaged(String),
 }
 
@@ -85,6 +89,7 @@ impl Vault {
                         report.blobs += u64::from(blob);
                     }
                     Verdict::Orphan => orphans.push(row),
+                    Verdict::Leaving => {}
                     Verdict::Damaged(what) => {
                         let fault = format!("{what} is damaged");
                         if report.faults.last() != Some(&fault) {
@@ -112,6 +117,7 @@ impl Vault {
                 Err(VaultError::Corrupt { what }) => {
                     return Ok(Verdict::Damaged(format!("{what}, which leads to handle {handle},")));
                 }
+                Err(VaultError::SubjectBlocked) => return Ok(Verdict::Leaving),
                 other => other?,
             };
         }
@@ -121,9 +127,8 @@ impl Vault {
                 let blob = Value::parse(row).is_some_and(|value| value.blob().is_some());
                 Ok(Verdict::Whole { blob })
             }
-            Err(VaultError::Forgotten | VaultError::SubjectErased { .. } | VaultError::SubjectBlocked) => {
-                Ok(Verdict::Orphan)
-            }
+            Err(VaultError::Forgotten | VaultError::SubjectErased { .. }) => Ok(Verdict::Orphan),
+            Err(VaultError::SubjectBlocked) => Ok(Verdict::Leaving),
             // Forgotten and removed while it was read?
             Err(VaultError::Corrupt { .. }) if self.inner.engine.get(key)?.as_ref() != Some(row) => {
                 Ok(Verdict::Orphan)

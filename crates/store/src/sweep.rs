@@ -135,7 +135,10 @@ impl Vault {
         for (key, row) in rows {
             let Some((handle, place)) = Place::parse(&key) else { continue };
             if person.as_ref().is_none_or(|person| person.handle() != handle) {
-                person = self.by_handle(handle)?;
+                person = match self.by_handle(handle) {
+                    Err(VaultError::SubjectBlocked) => None,
+                    other => other?,
+                };
             }
             let Some(person) = &person else { continue };
             if person.is_cut(place)? {
@@ -152,11 +155,12 @@ impl Vault {
         Ok(())
     }
 
-    /// Whoever a handle belongs to, if they are alive.
+    /// Whoever a handle belongs to; `None` if they are gone. Who is blocked is not gone: their erasure has begun, and rows that look like
+    /// nobody's are theirs until it ends. That is an error, so that nobody mistakes the one for the other.
     pub(crate) fn by_handle(&self, handle: Handle) -> Result<Option<Person>, VaultError> {
         match self.inner.keyring.subject_by_handle(&handle) {
             Ok(keys) => Ok(Some(Person { vault: self.inner.clone(), keys })),
-            Err(KeyringError::Unknown | KeyringError::Blocked | KeyringError::Erased { .. }) => Ok(None),
+            Err(KeyringError::Unknown | KeyringError::Erased { .. }) => Ok(None),
             Err(other) => Err(other.into()),
         }
     }

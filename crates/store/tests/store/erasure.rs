@@ -5,6 +5,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use oubliette_engine::Batch;
+use oubliette_keyring::UserId;
 use oubliette_store::{ErasureOutcome, PutOptions, SteamFields, VaultError, Window};
 
 use crate::world::{Stalls, World, get, noise, person, put, text};
@@ -136,6 +137,26 @@ fn an_upload_during_erasure_fails_and_leaves_nothing() {
     while vault.sweep(100).unwrap().left > 0 {}
     assert!(world.rows().is_empty());
     assert_eq!(world.blobs.disk_bytes().unwrap(), 0);
+}
+
+/// Mending once took the rows of somebody whose erasure waited for a reader for nobody's: blocked is not gone.
+#[test]
+fn mending_leaves_the_rows_of_the_blocked_alone() {
+    let (world, vault) = World::new();
+    let ann = person(&vault, "ann");
+    put(&ann, "small", b"x");
+    put(&ann, "big", &noise(50_000, 1));
+    drop((ann, vault));
+    let (vault, keyring) = world.open_with_keyring();
+    keyring.block(&UserId::new("ann").unwrap()).unwrap();
+    let before = world.rows();
+    let report = vault.fsck(true, &mut |_, _| ()).unwrap();
+    assert!(report.faults.is_empty() && report.mended == 0 && report.rows == 0, "{report:?}");
+    vault.sweep(1000).unwrap();
+    assert_eq!(world.rows(), before);
+    vault.erase(&["ann"]).unwrap();
+    vault.fsck(true, &mut |_, _| ()).unwrap();
+    assert!(world.rows().is_empty());
 }
 
 /// Every row and blob of before, put back under the keys of after: noise, and the living unharmed.

@@ -54,20 +54,25 @@ impl World {
         let keyring =
             Keyring::create(world.pages.clone(), vec![world.cell.clone()], world.ledger.clone(), options)
                 .unwrap();
-        let vault = world.over(keyring);
+        let vault = world.over(Arc::new(keyring));
         (world, vault)
     }
 
     pub(crate) fn open(&self) -> Vault {
+        self.open_with_keyring().0
+    }
+
+    /// For tests that reach into the key plane.
+    pub(crate) fn open_with_keyring(&self) -> (Vault, Arc<Keyring>) {
         let options = options(&self.clock);
         let keyring =
             Keyring::open(self.pages.clone(), vec![self.cell.clone()], self.ledger.clone(), options).unwrap();
-        self.over(keyring)
+        let keyring = Arc::new(keyring);
+        (self.over(keyring.clone()), keyring)
     }
 
-    fn over(&self, keyring: Keyring) -> Vault {
-        let parts =
-            Parts { keyring: Arc::new(keyring), engine: self.engine.clone(), blobs: self.blobs.clone() };
+    fn over(&self, keyring: Arc<Keyring>) -> Vault {
+        let parts = Parts { keyring, engine: self.engine.clone(), blobs: self.blobs.clone() };
         let options = VaultOptions {
             compress: Some(self.compress),
             max_save: Some(self.max_save),
