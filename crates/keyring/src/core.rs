@@ -10,7 +10,7 @@ use oubliette_crypto::{Handle, PageId, PageRef, Tag};
 use crate::cell::{ErasureClass, RootCell, RootPointer};
 use crate::clock::{Clock, SystemClock};
 use crate::error::KeyringError;
-use crate::ledger::RootLedger;
+use crate::ledger::{LedgerError, RootLedger};
 use crate::pages::Pages;
 use crate::person::{People, Person, State, Subject};
 use crate::records::{ErasureRecord, Fence};
@@ -187,9 +187,12 @@ impl Core {
         }
     }
 
-    /// The facts of an erasure, from its fence and the ledger.
+    /// The facts of an erasure, from its fence and the ledger; `None` if the ledger lost the record.
     pub(crate) fn erasure_record(&self, fence: &Fence) -> Result<Option<ErasureRecord>, KeyringError> {
-        let found = self.ledger.find(fence.generation_after)?;
+        let found = match self.ledger.find(fence.generation_after) {
+            Err(LedgerError::Damaged { .. }) => None,
+            found => found?,
+        };
         Ok(found.map(|record| ErasureRecord {
             handle: fence.handle,
             erased_at: fence.erased_at,

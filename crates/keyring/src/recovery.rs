@@ -4,17 +4,21 @@
 use std::sync::Arc;
 
 use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
-use oubliette_crypto::{CellShare, PageKind, PageRef, RootKey, VaultId};
+use oubliette_crypto::{CellShare, PageBody, PageKind, PageRef, RootKey, VaultId};
 use oubliette_engine::PageStore;
 
 use crate::cell::{CellState, RootCell, RootPointer};
 use crate::core::{Core, KeyringOptions, Root};
 use crate::error::{KeyringError, malformed};
-use crate::ledger::{RootLedger, RootRecord};
+use crate::ledger::{LedgerError, RootLedger, RootRecord};
 use crate::pages::{Pages, Staged};
 use crate::tree::{Children, RootNode};
 use crate::vault_page::{LastDeletion, Queues, VaultPage};
 use crate::writer::seal_root;
+
+/// Said when the vault opened from a share slot's own pointer.
+pub(crate) const POINTERS_LOST: &str = "no copy of the root pointer is whole: what was created, blocked or restricted after the last deletion may be \
+     undone; check it, then rotate the root";
 
 /// What a keyring stands on.
 pub(crate) struct Parts {
@@ -59,7 +63,7 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     let (vault, cells) = ordered(parts.cells)?;
     let states = cells.iter().map(|cell| cell.read()).collect::<Result<Vec<_>, _>>()?;
     let epoch = settled_epoch(&states)?;
-    let (root_key, pointer) = current_pointer(&vault, &states, epoch)?;
+    let Current { root_key, pointer, doubtful } = current_pointer(&vault, &states, epoch)?;
 
     let pages = Pages::new(vault, parts.pages, parts.options.page_cache_bytes);
     let page = PageRef {
@@ -67,16 +71,21 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
         key: derive_root_page_key(&root_key, &pointer.salt, pointer.generation),
     };
     // Opened before any cell is touched: if its pages are not there, the other epoch's share must not be wiped for it.
-    let body = pages.read_stored(PageKind::Root, &page)?;
+    let body = root_page(&pages, &page, &pointer, doubtful)?;
     let node = RootNode::decode(&body).map_err(malformed("root"))?;
     let vault_page = VaultPage::read(&mut |kind, page| pages.read_stored(kind, page), &node.vault_page)?;
 
     for (cell, state) in cells.iter().zip(&states) {
-        settle(cell.as_ref(), state, epoch, &pointer)?;
+        settle(cell.as_ref(), state, epoch)?;
+        // While it is doubtful the copies stay as they are, so that every opening says so until a commit rewrites them.
+        if !doubtful && (state.pointers.len() < 2 || state.pointers.iter().any(|copy| *copy != pointer)) {
+            cell.point(&pointer)?;
+        }
     }
     let root = Root { node, vault: vault_page, pointer };
     let class = cells.iter().map(|cell| cell.class()).max().unwrap_or(crate::cell::ErasureClass::E0);
-    let notes = catch_up(parts.ledger.as_ref(), &root, class)?.into_iter().collect();
+    let doubt = doubtful.then(|| POINTERS_LOST.to_owned());
+    let notes = doubt.into_iter().chain(catch_up(parts.ledger.as_ref(), &root, class)?).collect();
     Ok((Core::new(pages, cells, parts.ledger, parts.options, root, notes)?, root_key))
 }
 
@@ -107,12 +116,17 @@ fn settled_epoch(states: &[CellState]) -> Result<u64, KeyringError> {
         .ok_or_else(|| misfit("their shares are of different epochs; a cell was replaced or rolled back"))
 }
 
+/// Where the vault stands.
+struct Current {
+    root_key: RootKey,
+    pointer: RootPointer,
+    /// No pointer copy verifies, and no crash explains it: the pointer is a share slot's own, from the last deletion, and
+    /// insertions after that may be lost.
+    doubtful: bool,
+}
+
 /// `M` of the epoch, and the newest pointer that it vouches for.
-fn current_pointer(
-    vault: &VaultId,
-    states: &[CellState],
-    epoch: u64,
-) -> Result<(RootKey, RootPointer), KeyringError> {
+fn current_pointer(vault: &VaultId, states: &[CellState], epoch: u64) -> Result<Current, KeyringError> {
     let slots: Vec<_> = states.iter().filter_map(|state| state.slot(epoch)).collect();
     let root_key = derive_root_key(&slots.iter().map(|slot| &slot.share).collect::<Vec<_>>(), vault)?;
     let pointer = states
@@ -122,16 +136,53 @@ fn current_pointer(
         .max_by_key(|pointer| pointer.generation)
         .ok_or_else(|| misfit("no root pointer verifies; a cell was damaged or exchanged"))?
         .clone();
-    Ok((root_key, pointer))
+    // A crash before a deletion rewrote the copies leaves one that names the epoch before (at the first epoch: none). Only one
+    // copy at a time can be torn.
+    let mut copies = states.iter().flat_map(|state| &state.pointers);
+    let explained = copies.any(|copy| {
+        copy.epoch.checked_add(1) == Some(epoch) || (copy.epoch == epoch && copy.verifies(&root_key, vault))
+    });
+    if !explained {
+        tracing::error!("{POINTERS_LOST}");
+    }
+    Ok(Current { root_key, pointer, doubtful: !explained })
 }
 
-/// Leaves nothing in a cell but `epoch` and `pointer`.
-fn settle(
-    cell: &dyn RootCell,
-    state: &CellState,
-    epoch: u64,
+/// The body of the root page. Tells a page that is not there, which is a matter of what was put beside what, from one that is
+/// damaged.
+fn root_page(
+    pages: &Pages,
+    page: &PageRef,
     pointer: &RootPointer,
-) -> Result<(), KeyringError> {
+    doubtful: bool,
+) -> Result<PageBody, KeyringError> {
+    let corrupt = match pages.read_stored(PageKind::Root, page) {
+        Err(error @ KeyringError::Corrupt { .. }) => error,
+        read => return read,
+    };
+    for copy in 0..pages.store.copies() {
+        if pages.store.read_copy(&page.id, copy)?.is_some() {
+            return Err(corrupt);
+        }
+    }
+    let generation = pointer.generation;
+    Err(KeyringError::Cells {
+        detail: if doubtful {
+            format!(
+                "both copies of the root pointer are damaged, and the older root page that the share slot names (generation {generation}) is gone. \
+                 Put back the cell and the key pages that belong together, without them nothing opens"
+            )
+        } else {
+            format!(
+                "the root page they name (generation {generation}) is not in the key pages. Cell and key pages are of different age: one of them was \
+                 copied, restored or rolled back. Put back the cell and the key pages that belong together; without them nothing opens"
+            )
+        },
+    })
+}
+
+/// Leaves no share in a cell but that of `epoch`.
+fn settle(cell: &dyn RootCell, state: &CellState, epoch: u64) -> Result<(), KeyringError> {
     if state.slots.iter().any(|slot| slot.epoch > epoch) {
         tracing::warn!(epoch, "a deletion that did not reach all cells is withdrawn");
         cell.withdraw()?;
@@ -139,28 +190,33 @@ fn settle(
         tracing::warn!(epoch, "a root change that a crash interrupted is finished");
         cell.confirm()?;
     }
-    if state.pointers.len() < 2 || state.pointers.iter().any(|copy| copy != pointer) {
-        cell.point(pointer)?;
-    }
     Ok(())
 }
 
 /// Adds the last deletion's record if a crash came before it was written. Only the current generation can lack it: the
-/// record is durable before the next commit begins. Answers a note if an older one is gone.
+/// record is durable before the next commit begins. Answers a note if an older one is gone, or the ledger is damaged: evidence
+/// that is lost keeps nobody from their content.
 fn catch_up(
     ledger: &dyn RootLedger,
     root: &Root,
     cell_class: crate::cell::ErasureClass,
 ) -> Result<Option<String>, KeyringError> {
     let last = &root.vault.last_deletion;
-    if last.generation_after == 0 || ledger.find(last.generation_after)?.is_some() {
+    if last.generation_after == 0 {
         return Ok(None);
     }
+    let damaged = match ledger.find(last.generation_after) {
+        Ok(Some(_)) => return Ok(None),
+        Ok(None) => None,
+        Err(error @ LedgerError::Damaged { .. }) => Some(error.to_string()),
+        Err(error) => return Err(error.into()),
+    };
     if last.generation_after != root.pointer.generation {
-        let note = format!("the ledger lacks the record of generation {}; restore it", last.generation_after);
-        return Ok(Some(note));
+        let lacks =
+            || format!("the ledger lacks the record of generation {}; restore it", last.generation_after);
+        return Ok(Some(damaged.unwrap_or_else(lacks)));
     }
-    ledger.append(&RootRecord {
+    let appended = ledger.append(&RootRecord {
         generation_before: last.generation_before,
         generation_after: last.generation_after,
         root_before: last.root_before,
@@ -168,8 +224,12 @@ fn catch_up(
         time: last.time,
         removed: last.removed,
         cell_class,
-    })?;
-    Ok(None)
+    });
+    match appended {
+        // Behind a damaged record the search does not see that it is there.
+        Err(LedgerError::OutOfOrder { .. }) if damaged.is_some() => Ok(damaged),
+        appended => appended.map(|()| damaged).map_err(KeyringError::from),
+    }
 }
 
 fn misfit(detail: &str) -> KeyringError {

@@ -34,17 +34,18 @@ impl FileLedger {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder of", path))?;
         let mut ledger = Self { file, path: path.into(), tail: Mutex::new(Tail { records: 0, last: 0 }) };
         let length = ledger.file.metadata().map_err(io("reading the length of", path))?.len();
-        let mut records = length / RootRecord::LEN as u64;
-        let mut last = 0;
-        if let Some(index) = records.checked_sub(1) {
+        let stored = length / RootRecord::LEN as u64;
+        let (mut records, mut last) = (stored, 0);
+        for index in (0..stored).rev() {
             match ledger.record(index) {
-                Ok(record) => last = record.generation_after,
-                Err(LedgerError::Damaged { .. }) => records = index,
+                Ok(record) => {
+                    last = record.generation_after;
+                    break;
+                }
+                // Only the last record can be torn; damage before it is damage, and stays to be found by `verify`.
+                Err(LedgerError::Damaged { .. }) if index + 1 == stored => records = index,
+                Err(LedgerError::Damaged { .. }) => {}
                 Err(error) => return Err(error),
-            }
-            if records == index && index > 0 {
-                // Only the last record can be torn; damage before it is damage.
-                last = ledger.record(index - 1)?.generation_after;
             }
         }
         if records * RootRecord::LEN as u64 != length {

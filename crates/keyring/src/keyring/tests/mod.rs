@@ -6,6 +6,7 @@ mod cuts;
 mod damage;
 mod on_disk;
 mod people;
+mod reopening;
 mod seizure;
 
 use std::sync::Arc;
