@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use oubliette_crypto::{Class, Handle, HighestCut, Kind, Leaf, ObjectContext, Path};
+use oubliette_crypto::{Class, Handle, HighestCut, Kind, Leaf, ObjectContext, Path, items_through};
 use oubliette_engine::{Batch, EngineError};
 use oubliette_keyring::{
     CutRecord, KeyLease, KeyringError, OperationGuard, RestrictionChange, Subject as Keys,
@@ -192,20 +192,32 @@ impl Person {
         Ok(())
     }
 
-    /// Cuts and removes all rows of a run below this one.
+    /// Where the next value of a run of items that holds one goes. Between it and what is known of the run one number stays free: the value
+    /// before may have lost its row to a restored backup, and then stood at that number, for its replacement had cut all below it. So
+    /// it is cut with the older ones, instead of sharing its leaf with the new value. A first value has nothing before it to cut.
+    pub(crate) fn next_of_one(&self, run: Run) -> Result<Place, VaultError> {
+        let highest = self.highest(run)?;
+        let next = if highest == 0 { Some(1) } else { highest.checked_add(2) };
+        Ok(run.at(next.ok_or(VaultError::TooLarge { what: "the number of changes", limit: u64::MAX })?))
+    }
+
+    /// Cuts all items of a run below this one, those included whose rows are not here (lost, or taken away to outlive the cut), and
+    /// removes the rows that are.
     pub(crate) fn cut_older(&self, newest: Place) -> Result<(), VaultError> {
-        loop {
-            let older = self.rows(newest.run(), 0..=newest.seq.saturating_sub(1), BATCH_ROWS, false)?;
-            if older.is_empty() {
-                return Ok(());
-            }
-            let paths: Result<Vec<Path>, VaultError> =
-                older.iter().map(|(place, _)| Ok(Path::leaf(&leaf(*place))?)).collect();
-            self.cut(paths?)?;
-            let handle = self.handle();
-            self.vault
-                .forget_rows(older.into_iter().map(|(place, row)| (place.key(&handle), row)).collect())?;
+        let (run, last) = (newest.run(), newest.seq.saturating_sub(1));
+        if last == 0 {
+            return Ok(());
         }
+        let mut paths = Vec::new();
+        for path in items_through(run.class, run.compartment, last)? {
+            if !self.keys.is_cut(&path)? {
+                paths.push(path);
+            }
+        }
+        if !paths.is_empty() {
+            self.cut(paths)?;
+        }
+        self.remove_rows(&Bounds::seqs(&self.handle(), run, 0..=last))
     }
 }
 

@@ -48,7 +48,7 @@ impl Person {
         }
         let json = serde_json::to_vec(&Stored { region: after.region })
             .map_err(|_| VaultError::invalid("region", "cannot be stored"))?;
-        let place = run.at(self.highest(run)? + 1);
+        let place = self.next_of_one(run)?;
         self.replace(self.seal(place, self.vault.now(), &json, &[])?, Batch::new())
     }
 }

@@ -196,7 +196,6 @@ impl Person {
         let run = place.run();
         let _lock = self.vault.slots.lock((self.handle(), run));
         let newest = match (place.class, place.branch) {
-            (_, Branch::Meta) => self.newest(run)?.map(|(place, _)| place),
             (Class::Credentials, Branch::Items) => self.newest_fields(run)?,
             (Class::Profile, Branch::Items) if place.compartment == crate::profile::FACTS => {
                 self.newest(run)?.map(|(place, _)| place)

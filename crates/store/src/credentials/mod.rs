@@ -81,7 +81,7 @@ impl Credentials {
         let facts = serde_json::to_vec(&Facts::Fields(names.clone()))
             .map_err(|_| VaultError::invalid("fields", "cannot be stored"))?;
         let updated = self.person.vault.now();
-        let place = run.at(self.person.highest(run)? + 1);
+        let place = self.person.next_of_one(run)?;
         let draft = self.person.seal(place, updated, &facts, &fields.encode()?)?;
         let mut batch = Batch::new();
         let meta_run = Run::meta(Class::Credentials, run.compartment);
