@@ -25,7 +25,7 @@ pub struct Consents {
 }
 
 /// How a consent was given.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct ConsentGiven {
     /// Version of the policy that was agreed to, at most 256 bytes.
     pub policy_version: Option<String>,
@@ -35,8 +35,18 @@ pub struct ConsentGiven {
     pub evidence: Option<String>,
 }
 
+/// Lengths in place of what was agreed to and of what shows it.
+impl std::fmt::Debug for ConsentGiven {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentGiven")
+            .field("time", &self.time)
+            .field("evidence_len", &self.evidence.as_ref().map(String::len))
+            .finish_non_exhaustive()
+    }
+}
+
 /// Something that happened to a consent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConsentEvent {
     /// What for.
     pub purpose: String,
@@ -48,6 +58,18 @@ pub struct ConsentEvent {
     pub policy_version: Option<String>,
     /// See [`ConsentGiven::evidence`].
     pub evidence: Option<String>,
+}
+
+/// Lengths in place of what for and of what shows it.
+impl std::fmt::Debug for ConsentEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentEvent")
+            .field("purpose_len", &self.purpose.len())
+            .field("state", &self.state)
+            .field("time", &self.time)
+            .field("evidence_len", &self.evidence.as_ref().map(String::len))
+            .finish_non_exhaustive()
+    }
 }
 
 /// The content of an item (docs/formats.md, section 8).

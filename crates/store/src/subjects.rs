@@ -24,7 +24,7 @@ pub struct SubjectFacts {
 }
 
 /// A person as the vault knows them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SubjectInfo {
     /// The platform's name for the person.
     pub user: String,
@@ -36,6 +36,17 @@ pub struct SubjectInfo {
     pub created: u64,
     /// What is stored, by class.
     pub usage: Vec<ClassUsage>,
+}
+
+/// Not who.
+impl std::fmt::Debug for SubjectInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SubjectInfo")
+            .field("state", &self.state)
+            .field("created", &self.created)
+            .field("usage", &self.usage)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of one person that was to be erased.

@@ -8,7 +8,7 @@ use crate::VaultError;
 use crate::page::{Listed, Page};
 
 /// A conversation.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ChatInfo {
     /// `id:<n>`: names the conversation in place of the peer's user id, also after the peer's erasure.
     pub id: String,
@@ -18,6 +18,18 @@ pub struct ChatInfo {
     pub last: Option<u64>,
     /// Messages that this person can see.
     pub messages: u64,
+}
+
+/// Not with whom.
+impl std::fmt::Debug for ChatInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatInfo")
+            .field("id", &self.id)
+            .field("peer", &self.peer.is_some())
+            .field("last", &self.last)
+            .field("messages", &self.messages)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Chats {

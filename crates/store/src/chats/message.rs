@@ -35,7 +35,7 @@ impl std::fmt::Debug for Body {
 }
 
 /// A message to be sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewMessage {
     /// At most 64 KiB.
     pub body: Body,
@@ -43,6 +43,16 @@ pub struct NewMessage {
     pub sent_at: Option<u64>,
     /// The sender's own name for it, at most 256 bytes; kept, not used.
     pub client_id: Option<String>,
+}
+
+/// Not the sender's own name for it.
+impl std::fmt::Debug for NewMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewMessage")
+            .field("body", &self.body)
+            .field("sent_at", &self.sent_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A message that is stored.
@@ -57,7 +67,7 @@ pub struct Posted {
 }
 
 /// A message as a reader sees it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Message {
     /// The same in both views.
     pub id: String,
@@ -75,6 +85,20 @@ pub struct Message {
     pub client_id: Option<String>,
     /// Whose erasure takes it along: `"author"`.
     pub policy: &'static str,
+}
+
+/// Neither who said it nor what.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("seq", &self.seq)
+            .field("body", &self.body)
+            .field("created", &self.created)
+            .field("sent_at", &self.sent_at)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The facts of a message (docs/formats.md, section 8).

@@ -32,7 +32,7 @@ pub struct Credentials {
 }
 
 /// What is stored for an account, without secrets.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AccountInfo {
     /// The account's name on the platform.
     pub account: String,
@@ -42,6 +42,17 @@ pub struct AccountInfo {
     pub updated: u64,
     /// The beginning of the day (UTC) of the last use since then, in microseconds since 1970.
     pub last_used: Option<u64>,
+}
+
+/// Not whose account.
+impl std::fmt::Debug for AccountInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountInfo")
+            .field("fields", &self.fields)
+            .field("updated", &self.updated)
+            .field("last_used", &self.last_used)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The facts of an item (docs/formats.md, section 8).

@@ -33,7 +33,7 @@ pub struct Saves {
 }
 
 /// How a save is to be stored.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct PutOptions {
     /// What must be true of the slot at the moment of the commit.
     pub condition: Option<Condition>,
@@ -45,8 +45,18 @@ pub struct PutOptions {
     pub expected_len: Option<u64>,
 }
 
+/// Not what the sender says of the content.
+impl std::fmt::Debug for PutOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutOptions")
+            .field("condition", &self.condition)
+            .field("expected_len", &self.expected_len)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One version of a save.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SaveInfo {
     /// The game.
     pub game: String,
@@ -66,6 +76,19 @@ pub struct SaveInfo {
     pub meta: Option<String>,
     /// Only in the answer of `put`: the slot held no version before.
     pub new_slot: bool,
+}
+
+/// No names, and nothing that the sender said of the content.
+impl std::fmt::Debug for SaveInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SaveInfo")
+            .field("version", &self.version)
+            .field("tag", &self.tag)
+            .field("size", &self.size)
+            .field("created", &self.created)
+            .field("new_slot", &self.new_slot)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SaveInfo {

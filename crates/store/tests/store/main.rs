@@ -9,6 +9,7 @@
 
 mod chats;
 mod crash;
+mod debug;
 mod erasure;
 mod folder;
 mod model;
