@@ -72,15 +72,14 @@ impl Writer {
                 later.push(job);
                 continue;
             }
-            let (op, reply) = job.split();
-            match prepare(&self.core, op, &moment, &self.dead) {
+            match prepare(&self.core, job.op().clone(), &moment, &self.dead) {
                 Ok((effect, outcome)) => {
                     work.absorb(effect);
-                    accepted.push((reply, outcome));
+                    accepted.push((job, outcome));
                 }
                 Err(error) => {
                     self.poison_if_broken(&error);
-                    reply.answer(Err(error));
+                    job.answer(Err(error));
                 }
             }
         }
@@ -88,12 +87,27 @@ impl Writer {
         let committed = self.core.healthy().and_then(|()| self.commit(work, &moment));
         match committed {
             Ok(facts) => {
-                accepted.into_iter().for_each(|(reply, outcome)| reply.answer(Ok(Reply { facts, outcome })))
+                accepted.into_iter().for_each(|(job, outcome)| job.answer(Ok(Reply { facts, outcome })))
             }
             Err(error) => {
                 self.poison_if_broken(&error);
-                accepted.into_iter().for_each(|(reply, _)| reply.answer(Err(shared(&error))));
+                self.refuse(accepted.into_iter().map(|(job, _)| job).collect(), error);
             }
+        }
+    }
+
+    /// Answers operations whose commit failed. One that was refused before anything was written is tried again with each
+    /// operation alone: none suffers for another's damage or size.
+    fn refuse(&mut self, mut jobs: Vec<Job>, error: KeyringError) {
+        if self.core.healthy().is_err() {
+            let reason = error.to_string();
+            for job in jobs {
+                job.answer(Err(KeyringError::Poisoned { reason: reason.clone() }));
+            }
+        } else if jobs.len() > 1 {
+            jobs.into_iter().for_each(|job| self.serve(vec![job]));
+        } else if let Some(job) = jobs.pop() {
+            job.answer(Err(error));
         }
     }
 
@@ -109,14 +123,6 @@ impl Writer {
             }
             _ => {}
         }
-    }
-}
-
-/// One error told to everybody who shared the commit.
-fn shared(error: &KeyringError) -> KeyringError {
-    match error {
-        KeyringError::Corrupt { role } => KeyringError::Corrupt { role },
-        other => KeyringError::Poisoned { reason: other.to_string() },
     }
 }
 

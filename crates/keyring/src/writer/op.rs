@@ -9,6 +9,7 @@ use crate::records::{Fence, PlacedFence};
 use crate::user::UserId;
 
 /// One operation. All of it happens in one commit or nothing does.
+#[derive(Clone)]
 pub(crate) enum Op {
     Create {
         user: UserId,

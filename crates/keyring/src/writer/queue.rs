@@ -26,11 +26,8 @@ struct State {
 /// An operation and who waits for it.
 pub(super) struct Job {
     op: Op,
-    reply: ReplyTo,
+    reply: SyncSender<Result<Reply, KeyringError>>,
 }
-
-/// Where an answer goes.
-pub(super) struct ReplyTo(SyncSender<Result<Reply, KeyringError>>);
 
 impl Queue {
     /// Has an operation done; returns when it is durable, or refused.
@@ -42,7 +39,7 @@ impl Queue {
             if state.closed {
                 return Err(closed());
             }
-            state.waiting.push_back(Job { op, reply: ReplyTo(answer) });
+            state.waiting.push_back(Job { op, reply: answer });
         }
         self.ready.notify_one();
         wait.recv().map_err(|_| closed())?
@@ -91,17 +88,8 @@ impl Job {
     pub(super) fn op(&self) -> &Op {
         &self.op
     }
-    pub(super) fn split(self) -> (Op, ReplyTo) {
-        (self.op, self.reply)
-    }
-    pub(super) fn answer(self, answer: Result<Reply, KeyringError>) {
-        self.reply.answer(answer);
-    }
-}
-
-impl ReplyTo {
     pub(super) fn answer(self, answer: Result<Reply, KeyringError>) {
         // A caller that is gone wants no answer.
-        let _gone = self.0.send(answer);
+        let _gone = self.reply.send(answer);
     }
 }

@@ -3,10 +3,11 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use oubliette_crypto::Path;
+use oubliette_crypto::{Handle, Path};
 use oubliette_engine::{EngineError, PageId, RawPage};
 
 use super::*;
+use crate::writer::Op;
 
 /// Pages whose reads and writes take as long as a disk's.
 struct Slow(MemoryPages);
@@ -222,4 +223,31 @@ fn many_changes_of_one_person_keep_their_order() {
     assert!((1..=60).all(|seq| key_of(&subject, &item(1, seq)).is_none()));
     assert!(key_of(&subject, &item(1, 61)).is_some());
     assert_eq!(keyring.epoch(), 61);
+}
+
+/// Whoever shared a commit with an operation that was too large was told that the keyring is poisoned.
+#[test]
+fn a_refused_batch_costs_only_whom_it_was_refused_for() {
+    let ground = Ground::new();
+    let keyring = ground.create();
+    keyring.create_subject(&user("ann"), false).unwrap();
+    let too_long = (64 << 20) / 16 + 1;
+    keyring.core.root.write().unwrap().vault.queues.sweep = vec![Handle([1; 16]); too_long];
+    let create = |name: &str| Op::Create { user: user(name), reopen: false };
+    let tags = vec![keyring.core.person_tag(&user("ann"))];
+    thread::scope(|scope| {
+        // A reader holds the first commit up, until the others wait together.
+        let root = keyring.core.root();
+        let first = scope.spawn(|| keyring.call(create("first")).map(drop));
+        thread::sleep(Duration::from_millis(300));
+        let bob = scope.spawn(|| keyring.call(create("bob")).map(drop));
+        let block = scope.spawn(|| keyring.call(Op::Block { tags }).map(drop));
+        thread::sleep(Duration::from_millis(100));
+        drop(root);
+        first.join().unwrap().unwrap();
+        bob.join().unwrap().unwrap();
+        assert!(matches!(block.join().unwrap(), Err(KeyringError::TooLarge { what: "a list", .. })));
+    });
+    assert!(keyring.subject(&user("ann")).is_ok() && keyring.subject(&user("bob")).is_ok());
+    assert!(keyring.ill().is_empty());
 }
