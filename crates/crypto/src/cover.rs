@@ -104,8 +104,9 @@ impl Cover {
     }
 
     /// Cuts everything at and below each of `paths`; true if some of it was not cut before. Ids of pages that no longer
-    /// belong to the cover are added to `dead`; they are dead once the new cover is committed. After an error the cover is
-    /// half changed and must be dropped.
+    /// belong to the cover are added to `dead`; they are dead once the new cover is committed. A page below a path that `load`
+    /// cannot open is no error: what hangs below it is cut, too, but missing from `dead`. After an error the cover is half changed and must
+    /// be dropped.
     pub fn cut<E: From<CryptoError>>(
         &mut self,
         paths: &[Path],

@@ -19,7 +19,8 @@ pub(super) fn cut<E: From<CryptoError>>(
         return Ok(false);
     }
     let Some(bit) = path.bit(depth) else {
-        collect_pages(node, depth, load, dead)?;
+        // Forgetting needs nothing from below. A page that does not open must not stand in its way.
+        let _listed_as_far_as_they_open = collect_pages(node, depth, load, dead);
         *node = Node::Cut;
         return Ok(true);
     };
@@ -50,7 +51,8 @@ pub(super) fn cut<E: From<CryptoError>>(
     }
 }
 
-/// Adds the ids of all pages at and below `node`, which means to open each of them.
+/// Adds the ids of all pages at and below `node`, which means to open each of them. Goes on beside a page that does not open, and
+/// answers the first error.
 pub(super) fn collect_pages<E: From<CryptoError>>(
     node: &Node,
     depth: usize,
@@ -60,7 +62,9 @@ pub(super) fn collect_pages<E: From<CryptoError>>(
     match node {
         Node::Cut | Node::Seed(_) => Ok(()),
         Node::Inner(children) => {
-            children.iter().try_for_each(|child| collect_pages(child, depth + 1, load, ids))
+            let [left, right] = children.as_ref();
+            let listed = collect_pages(left, depth + 1, load, ids);
+            listed.and(collect_pages(right, depth + 1, load, ids))
         }
         Node::Page { page, bits } => {
             ids.push(page.id);

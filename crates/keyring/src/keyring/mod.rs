@@ -170,7 +170,8 @@ impl Keyring {
 
     /// Takes pages that open from no copy out of the key tree, by a deletion: whoever stood on them is gone for good, and no
     /// longer in the way of others' erasures. For an operator, after `verify(true)` still named faults. Refused while a copy is ill: it
-    /// may hold what the others lost. Commits wait while the whole tree is read.
+    /// may hold what the others lost. Commits wait while the whole tree is read. Who was in memory is stopped, and their leases are
+    /// cancelled, but not waited for: this is no erasure.
     pub fn prune_lost(&self) -> Result<CutRecord, KeyringError> {
         if let Some(reason) = self.core.pages.store.ill().into_iter().next() {
             return Err(KeyringError::MirrorIll { reason });

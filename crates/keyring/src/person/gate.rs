@@ -18,6 +18,8 @@ pub(crate) enum Standing {
     Live,
     Blocked,
     Erased(Box<ErasureRecord>),
+    /// Their pages were lost and given up.
+    Lost,
 }
 
 /// The leases and operations on one person.
@@ -104,6 +106,7 @@ impl Standing {
         match self {
             Self::Live => Ok(()),
             Self::Blocked => Err(KeyringError::Blocked),
+            Self::Lost => Err(KeyringError::Unknown),
             Self::Erased(record) => Err(KeyringError::Erased {
                 at: record.erased_at,
                 handle: record.handle,

@@ -33,7 +33,7 @@ pub(crate) struct Person {
 
 /// What may change about a person.
 pub(crate) struct View {
-    /// `None` once the person was erased: the seeds are wiped, and nothing is restricted any more.
+    /// `None` once the person was erased or given up: the seeds are wiped, and nothing is restricted any more.
     pub(crate) cover: Option<Cover>,
     pub(crate) restrictions: Arc<Restrictions>,
 }
@@ -58,7 +58,7 @@ impl Person {
     /// Refuses new keys and operations and cancels every lease.
     pub(crate) fn stop(&self, standing: Standing) {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(standing, Standing::Erased(_)) {
+        if matches!(standing, Standing::Erased(_) | Standing::Lost) {
             *view = View { cover: None, restrictions: Arc::default() };
         }
         self.gate.stop(standing);

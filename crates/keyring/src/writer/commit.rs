@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::prepare::Moment;
 use super::{Facts, Writer};
 use crate::cell::RootPointer;
-use crate::core::Core;
+use crate::core::{Core, Found, Root};
 use crate::error::{KeyringError, malformed};
 use crate::pages::Staged;
 use crate::person::{Person, Standing, State};
@@ -155,6 +155,9 @@ impl Writer {
             }
             core.pages.evict(&dead);
             core.pages.keep(fresh);
+            if prune {
+                stop_lost(&core, &root)?;
+            }
         }
         core.pages.store.remove(&std::mem::replace(&mut self.dead, dead))?;
         Ok(facts)
@@ -227,6 +230,22 @@ fn tell(core: &Core, publish: Publish, facts: &Facts) {
             people.remove(&tag);
         }
     }
+}
+
+/// Stops the people in memory whom the tree no longer holds. Call with the root held for writing, so that nobody loads one beside it.
+fn stop_lost(core: &Core, root: &Root) -> Result<(), KeyringError> {
+    let people: Vec<Arc<Person>> = core.people().all().collect();
+    for person in people {
+        let stands = match core.find(root, person.tag) {
+            Err(KeyringError::Corrupt { .. }) => false,
+            found => matches!(found?, Found::Person { .. }),
+        };
+        if !stands {
+            person.stop(Standing::Lost);
+            core.people().remove(&person.tag);
+        }
+    }
+    Ok(())
 }
 
 /// What is told about an erasure that this commit made.

@@ -227,7 +227,25 @@ impl Plan<'_> {
             restricted |= state.restrictions.apply(change)?;
         }
         let dead = &mut self.work.staged.dead;
-        let cut = state.cover.cut::<KeyringError>(&paths, &mut |page| load_cover(pages, page), dead)?;
+        let (mut hidden, mut failed) = (false, None);
+        // The cover passes over any page that it needs only for the list of the dead; a store that fails is not passed over.
+        let load = &mut |page: &PageRef| match load_cover(pages, page) {
+            Err(KeyringError::Corrupt { role }) => {
+                hidden = true;
+                Err(KeyringError::Corrupt { role })
+            }
+            Err(error) => {
+                failed = Some(error);
+                Err(KeyringError::Corrupt { role: "cover" })
+            }
+            opened => opened,
+        };
+        let cut = state.cover.cut::<KeyringError>(&paths, load, dead);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let cut = cut?;
+        self.work.blind |= hidden;
         if cut || restricted {
             let next = state.write(pages, &mut self.work.staged)?;
             self.work.staged.dead.push(page.id);

@@ -5,7 +5,8 @@ use oubliette_crypto::Path;
 use oubliette_engine::{EngineError, PageId, RawPage};
 
 use super::*;
-use crate::core::Found;
+use crate::core::{Found, Root};
+use crate::person::State;
 
 /// Two copies in memory; one can be ill, and writes can fail.
 #[derive(Default)]
@@ -179,6 +180,83 @@ fn pruning_gives_up_what_is_lost_and_nothing_else() {
         }
         assert_eq!(keyring.population(), 0);
     }
+}
+
+/// Whoever was in memory went on being served and written to, although no entry led to them any more.
+#[test]
+fn pruning_stops_who_stood_on_lost_pages_and_nobody_else() {
+    let (pair, ground) = paired();
+    let keyring = ground.create();
+    let names: Vec<UserId> = (0..120).map(|n| user(&format!("{n}"))).collect();
+    keyring.bulk_create(names.clone()).unwrap();
+    let held: Vec<_> = names.iter().map(|name| keyring.subject(name).unwrap()).collect();
+    let leases: Vec<_> = held.iter().map(|subject| subject.key(&item(1, 1)).unwrap()).collect();
+    let largest = |root: &Root| {
+        root.node.children.0.iter().flatten().max_by_key(|child| child.population).map(|child| child.page.id)
+    };
+    let lost = largest(&keyring.core.root()).unwrap();
+    (0..2).for_each(|copy| pair.damage(copy, &lost, true));
+    keyring.prune_lost().unwrap();
+    let mut gone = 0;
+    for ((name, subject), lease) in names.iter().zip(&held).zip(&leases) {
+        let stands = keyring.fence(name).is_ok() && keyring.subject(name).is_ok();
+        assert_eq!(stands, !lease.cancelled());
+        if !stands {
+            gone += 1;
+            assert!(matches!(subject.check(), Err(KeyringError::Unknown)));
+            assert!(matches!(subject.key(&item(1, 1)), Err(KeyringError::Unknown)));
+            assert!(keyring.create_subject(name, false).unwrap().1, "the name is free");
+        }
+    }
+    assert!((1..120).contains(&gone), "{gone}");
+    let stays = leases.iter().position(|lease| !lease.cancelled()).unwrap();
+    let outcome = keyring.erase(&[names[stays].clone()]);
+    assert!(matches!(outcome, Err(KeyringError::LeasesHeld { held: 1 })), "who stays keeps their leases");
+}
+
+/// The cut opened every page below only to list it, and refused when one of them was lost.
+#[test]
+fn what_hangs_on_a_lost_cover_page_can_be_cut() {
+    let mut refused = 0;
+    for nth in 0..8 {
+        let (pair, ground) = paired();
+        let keyring = ground.create();
+        let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
+        let odd = (0..300).map(|n| Path::leaf(&item(1, 2 * n + 1)).unwrap());
+        keyring.cut(&ann, odd.collect()).unwrap();
+        let elsewhere = key_of(&ann, &item(2, 1));
+        let pages = &keyring.core.pages;
+        let Found::Person { state, .. } =
+            keyring.core.find(&keyring.core.root(), keyring.core.person_tag(&user("ann"))).unwrap()
+        else {
+            panic!("nobody")
+        };
+        let state = State::read(pages, &state).unwrap();
+        let ids = state.page_ids(&mut |kind, page| pages.read_stored(kind, page)).unwrap();
+        assert!(ids.len() >= 8, "{}", ids.len());
+        (0..2).for_each(|copy| pair.damage(copy, &ids[nth * ids.len() / 8], copy == 0));
+        drop((state, ann, keyring));
+
+        let keyring = ground.open();
+        let ann = keyring.subject(&user("ann")).unwrap();
+        (1..600).for_each(|seq| drop(ann.key(&item(1, seq))));
+        let whole = Path::compartment(Class::Saves, 1).unwrap();
+        match keyring.cut(&ann, vec![whole]) {
+            Err(KeyringError::Corrupt { role: "cover" }) => {
+                refused += 1;
+                continue;
+            }
+            cut => drop(cut.unwrap()),
+        }
+        assert!((1..600).all(|seq| key_of(&ann, &item(1, seq)).is_none()));
+        assert_eq!(key_of(&ann, &item(2, 1)), elsewhere);
+        assert!(keyring.core.pages.cached().iter().all(|id| !ids.contains(id)));
+        keyring.rotate().unwrap();
+        let report = keyring.verify(true).unwrap();
+        assert_eq!(report.faults, [""; 0]);
+        assert_eq!(keyring.verify(true).unwrap().orphans, 0);
+    }
+    assert!(refused <= 2, "only a page on the way to the cut is needed: {refused}");
 }
 
 #[test]
