@@ -16,6 +16,8 @@ use crate::{EngineError, Mirror, PageStore, SledOptions, SledPages, SlotFile};
 
 /// Room in a new slot file: 4,096 pages (4 MiB). It grows.
 const FIRST_BLOCKS: u64 = 1024;
+/// Most bytes that copy `b` caches: reads go to copy `a`, so it only needs what its writes touch.
+const MIRROR_CACHE: u64 = 16 << 20;
 
 /// The key plane of one vault on disk.
 #[derive(Debug, Clone)]
@@ -105,14 +107,17 @@ impl KeyPlane {
     }
 
     fn open_sled(&self, create: bool) -> Result<SledPages, EngineError> {
-        SledPages::open(&self.b, SledOptions { create, ..self.sled.clone() }).map_err(|error| match error {
-            // There is no backup of key pages; the other copy is what they come back from.
-            EngineError::RowsLost { detail } => EngineError::Corrupt {
-                what: "copy b of the key pages",
-                path: self.b.clone(),
-                detail: format!("{detail}; stop the service and run `fsck --repair`"),
-            },
-            other => other,
+        let cache_bytes = self.sled.cache_bytes.min(MIRROR_CACHE);
+        SledPages::open(&self.b, SledOptions { create, cache_bytes, ..self.sled.clone() }).map_err(|error| {
+            match error {
+                // There is no backup of key pages; the other copy is what they come back from.
+                EngineError::RowsLost { detail } => EngineError::Corrupt {
+                    what: "copy b of the key pages",
+                    path: self.b.clone(),
+                    detail: format!("{detail}; stop the service and run `fsck --repair`"),
+                },
+                other => other,
+            }
         })
     }
 }
