@@ -91,7 +91,9 @@ pub enum VaultError {
         reason: String,
     },
     /// Stored bytes are not what was written.
-    #[error("{what} is damaged; run `fsck`, then restore it from a backup")]
+    #[error(
+        "{what} is damaged; run `fsck`. Rows and blobs come back from a backup, key pages only from their other copy"
+    )]
     Corrupt {
         /// Which record, by handle and position; never its content.
         what: String,
