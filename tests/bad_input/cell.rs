@@ -44,7 +44,7 @@ fn an_old_cell_is_refused() {
     assert_eq!(server.stop().code, Some(0));
     fs::copy(sample.path().join("root.cell"), data.join("root.cell")).unwrap();
     let said = refused(&data);
-    assert!(said.contains("key plane"), "{said}");
+    assert!(said.contains("Cell and key pages are of different age"), "{said}");
 }
 
 #[test]
