@@ -110,8 +110,9 @@ mod tests {
     /// The whole list, where the project's shared data is at hand.
     #[test]
     fn known_answers_of_the_shared_data() {
-        let Ok(json) = std::fs::read("/work/shared/data/steam/steam-totp-kat.json") else {
-            println!("skipped: no shared data here");
+        let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/steam/steam-totp-kat.json");
+        let Ok(json) = std::fs::read(shared) else {
+            println!("left out: guard codes of the store: no ../shared here");
             return;
         };
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
