@@ -1,0 +1,3 @@
+//! The one crate with unsafe code: what the operating system must do for us and no safe crate offers.
+//!
+//! Every `unsafe` block states its proof.
