@@ -53,11 +53,14 @@ mod user;
 mod vault_page;
 mod writer;
 
-pub use cell::{CellError, CellSlot, CellState, ErasureClass, FileCell, MemoryCell, RootCell, RootPointer};
+pub use cell::{
+    CellError, CellSlot, CellState, Device, Doubt, ErasureClass, FileCell, FileSystem, MemoryCell, Overwriting,
+    Place, RootCell, RootPointer, class_of,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use core::KeyringOptions;
 pub use error::KeyringError;
-pub use keyring::{Keyring, MemorySecret, VerifyReport};
+pub use keyring::{CellReport, Keyring, MemorySecret, VerifyReport};
 pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord};
 pub use oubliette_crypto::cover::HighestCut;
 pub use person::{KeyLease, OperationGuard, RestrictionChange, Restrictions, Subject};

@@ -7,7 +7,7 @@ use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
 use oubliette_crypto::{CellShare, PageBody, PageKind, PageRef, RootKey, VaultId};
 use oubliette_engine::PageStore;
 
-use crate::cell::{CellState, RootCell, RootPointer};
+use crate::cell::{CellState, ErasureClass, RootCell, RootPointer};
 use crate::core::{Core, KeyringOptions, Root};
 use crate::error::{KeyringError, malformed};
 use crate::ledger::{LedgerError, RootLedger, RootRecord};
@@ -53,6 +53,7 @@ pub(crate) fn create(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     }
     cells.iter().try_for_each(|cell| cell.confirm())?;
     cells.iter().try_for_each(|cell| cell.point(&pointer))?;
+    cells.iter().for_each(|cell| cell.watch());
 
     let root = Root { node, vault: vault_page, pointer };
     Ok((Core::new(pages, cells, parts.ledger, parts.options, root, Vec::new())?, root_key))
@@ -62,7 +63,7 @@ pub(crate) fn create(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
 pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     let (vault, cells) = ordered(parts.cells)?;
     let states = cells.iter().map(|cell| cell.read()).collect::<Result<Vec<_>, _>>()?;
-    let epoch = settled_epoch(&states)?;
+    let epoch = settled_epoch(&cells, &states)?;
     let Current { root_key, pointer, doubtful } = current_pointer(&vault, &states, epoch)?;
 
     let pages = Pages::new(vault, parts.pages, parts.options.page_cache_bytes);
@@ -83,9 +84,9 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
         }
     }
     let root = Root { node, vault: vault_page, pointer };
-    let class = cells.iter().map(|cell| cell.class()).max().unwrap_or(crate::cell::ErasureClass::E0);
+    cells.iter().for_each(|cell| cell.watch());
     let doubt = doubtful.then(|| POINTERS_LOST.to_owned());
-    let notes = doubt.into_iter().chain(catch_up(parts.ledger.as_ref(), &root, class)?).collect();
+    let notes = doubt.into_iter().chain(catch_up(parts.ledger.as_ref(), &root, unwatched_class(&cells))?).collect();
     Ok((Core::new(pages, cells, parts.ledger, parts.options, root, notes)?, root_key))
 }
 
@@ -93,27 +94,55 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
 fn ordered(mut cells: Vec<Arc<dyn RootCell>>) -> Result<(VaultId, Vec<Arc<dyn RootCell>>), KeyringError> {
     cells.sort_by_key(|cell| cell.share_index());
     let vault = cells.first().map(|cell| cell.vault()).ok_or_else(|| misfit("no cell was given"))?;
+    if let Some(foreign) = cells.iter().find(|cell| cell.vault() != vault) {
+        return Err(misfit(&format!("{} belongs to another vault than the others", foreign.name())));
+    }
     for (index, cell) in cells.iter().enumerate() {
-        if cell.vault() != vault {
-            return Err(misfit("they belong to different vaults"));
+        if usize::from(cell.shares()) != cells.len() {
+            let (given, shares) = (cells.len(), cell.shares());
+            return Err(misfit(&format!("{given} were given for a root split into {shares}")));
         }
-        if usize::from(cell.shares()) != cells.len() || usize::from(cell.share_index()) != index {
-            let detail = format!("{} were given for a root split into {}", cells.len(), cell.shares());
-            return Err(KeyringError::Cells { detail });
+        if usize::from(cell.share_index()) != index {
+            let detail = format!(
+                "{} holds share {}, which another one holds, too, and share {} is missing: one is a copy of the other",
+                cell.name(),
+                u16::from(cell.share_index()) + 1,
+                index + 1
+            );
+            return Err(misfit(&detail));
         }
     }
     Ok((vault, cells))
 }
 
 /// The epoch to go on with: the highest, if all cells hold it whole; else the one before, which then all must hold.
-fn settled_epoch(states: &[CellState]) -> Result<u64, KeyringError> {
-    let highest = states.iter().flat_map(|state| &state.slots).map(|slot| slot.epoch).max();
+fn settled_epoch(cells: &[Arc<dyn RootCell>], states: &[CellState]) -> Result<u64, KeyringError> {
+    let newest = |state: &CellState| state.slots.iter().map(|slot| slot.epoch).max();
+    let highest = states.iter().filter_map(newest).max();
     let highest = highest.ok_or_else(|| misfit("they hold no root: it was never written, or wiped"))?;
-    [Some(highest), highest.checked_sub(1)]
+    let agreed = [Some(highest), highest.checked_sub(1)]
         .into_iter()
         .flatten()
-        .find(|epoch| states.iter().all(|state| state.slot(*epoch).is_some()))
-        .ok_or_else(|| misfit("their shares are of different epochs; a cell was replaced or rolled back"))
+        .find(|epoch| states.iter().all(|state| state.slot(*epoch).is_some()));
+    agreed.ok_or_else(|| {
+        let behind = cells.iter().zip(states).filter(|(_, state)| newest(state) != Some(highest));
+        let said: Vec<String> = behind.map(|(cell, state)| lacks(cell.as_ref(), newest(state), highest)).collect();
+        misfit(&said.join("; "))
+    })
+}
+
+/// What is said of a cell that does not hold the share that the others wait for.
+fn lacks(cell: &dyn RootCell, newest: Option<u64>, highest: u64) -> String {
+    let name = cell.name();
+    match newest {
+        None => format!(
+            "{name} holds no whole share: it was damaged or wiped. Put the current file back; without its share nothing in this vault opens"
+        ),
+        Some(old) => format!(
+            "{name} holds the share of root {old}, the others are at root {highest}: it was rolled back, or is an old copy. Put the current file back; \
+             without its share nothing in this vault opens"
+        ),
+    }
 }
 
 /// Where the vault stands.
@@ -193,13 +222,19 @@ fn settle(cell: &dyn RootCell, state: &CellState, epoch: u64) -> Result<(), Keyr
     Ok(())
 }
 
+/// The class of a deletion that an earlier run made: nobody saw where it wrote, so a file counts as unverified.
+fn unwatched_class(cells: &[Arc<dyn RootCell>]) -> ErasureClass {
+    let class = cells.iter().map(|cell| cell.class()).filter(|class| *class != ErasureClass::E1).max();
+    class.unwrap_or(ErasureClass::E0)
+}
+
 /// Adds the last deletion's record if a crash came before it was written. Only the current generation can lack it: the
 /// record is durable before the next commit begins. Answers a note if an older one is gone, or the ledger is damaged: evidence
 /// that is lost keeps nobody from their content.
 fn catch_up(
     ledger: &dyn RootLedger,
     root: &Root,
-    cell_class: crate::cell::ErasureClass,
+    cell_class: ErasureClass,
 ) -> Result<Option<String>, KeyringError> {
     let last = &root.vault.last_deletion;
     if last.generation_after == 0 {

@@ -3,7 +3,9 @@
 use oubliette_crypto::{CellShare, VaultId};
 use zeroize::Zeroizing;
 
-use super::format::{BLOCK, CELL_SIZE, Header, POINTERS, SLOT_SIZE, SLOTS, decode_slot, encode_slot};
+use super::format::{
+    BLOCK, CELL_SIZE, Header, POINTERS, PROBE, SLOT_SIZE, SLOTS, decode_slot, encode_slot,
+};
 use super::{CellError, CellSlot, CellState, RootPointer};
 
 /// Where a cell's bytes lie.
@@ -105,6 +107,13 @@ impl<M: Medium> BlockCell<M> {
             [Some(_), Some(b)] => (0, b),
         };
         self.overwrite(loser, winner.epoch, &winner.share, &winner.pointer)
+    }
+
+    /// Overwrites the block that holds nothing, to see where the bytes go.
+    pub(super) fn probe(&self) -> Result<(), CellError> {
+        let mut block = vec![0; BLOCK];
+        getrandom::fill(&mut block).map_err(oubliette_crypto::CryptoError::Random)?;
+        self.write(PROBE, &block, "a probe")
     }
 
     fn overwrite(

@@ -1,5 +1,5 @@
 //! A cell in a file: preallocated, overwritten in place, never renamed, so that the old bytes have nowhere to stay as far as
-//! the file system and the medium allow. How far that is, `doctor` finds out; until then the class is E0.
+//! the file system and the medium allow. How far that is, each run watches; until then the class is E0.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -11,12 +11,13 @@ use zeroize::Zeroizing;
 
 use super::block::{BlockCell, Medium};
 use super::format::{BLOCK, CELL_SIZE, Header};
+use super::watch::Watch;
 use super::{CellError, CellState, ErasureClass, RootCell, RootPointer};
 
 /// A cell in a file that this process holds alone.
 pub struct FileCell {
     cell: BlockCell<CellFile>,
-    class: ErasureClass,
+    watch: Watch,
 }
 
 impl FileCell {
@@ -33,7 +34,7 @@ impl FileCell {
             BlockCell::create(CellFile::hold(file, path)?, Header { vault, index: share_index, shares })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder", folder))?;
-        Ok(Self { cell, class: ErasureClass::E0 })
+        Ok(Self { cell, watch: Watch::default() })
     }
     /// Opens a cell and keeps other processes off it.
     pub fn open(path: &Path) -> Result<Self, CellError> {
@@ -42,11 +43,7 @@ impl FileCell {
         if length != CELL_SIZE as u64 {
             return Err(CellError::Format { path: path.into(), detail: "a cell has exactly 57,344 bytes" });
         }
-        Ok(Self { cell: BlockCell::open(CellFile::hold(file, path)?)?, class: ErasureClass::E0 })
-    }
-    /// States the class that `doctor` established for this file.
-    pub fn with_class(self, class: ErasureClass) -> Self {
-        Self { class, ..self }
+        Ok(Self { cell: BlockCell::open(CellFile::hold(file, path)?)?, watch: Watch::default() })
     }
 }
 
@@ -76,7 +73,17 @@ impl RootCell for FileCell {
         self.cell.withdraw()
     }
     fn class(&self) -> ErasureClass {
-        self.class
+        self.watch.judge(&self.cell.medium.file).0
+    }
+    fn doubts(&self) -> Vec<String> {
+        self.watch.judge(&self.cell.medium.file).1.iter().map(ToString::to_string).collect()
+    }
+    fn name(&self) -> String {
+        self.cell.medium.path.display().to_string()
+    }
+    fn watch(&self) {
+        let probe = || self.cell.probe().map_err(|error| error.to_string());
+        self.watch.begin(&self.cell.medium.file, probe);
     }
     fn release(&self) {
         // Where it fails the lock goes with the file handle.

@@ -13,6 +13,8 @@ use crate::codec::{Malformed, Reader};
 pub(super) const BLOCK: usize = 4096;
 pub(super) const CELL_SIZE: usize = 57_344;
 pub(super) const POINTERS: [usize; 2] = [4096, 8192];
+/// Rewritten with random bytes to see where they go; never read for what it holds.
+pub(super) const PROBE: usize = 12_288;
 pub(super) const SLOTS: [usize; 2] = [16_384, 36_864];
 pub(super) const SLOT_SIZE: usize = 20_480;
 

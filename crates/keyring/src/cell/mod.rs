@@ -3,11 +3,14 @@
 //! A cell keeps one share of the root secret `M` and says which root page is current. Everything else in the vault may be
 //! copied without end; when the last copy of a share is overwritten, all pages of that epoch are noise.
 
+mod below;
 mod block;
 mod file;
 mod format;
 mod memory;
+mod place;
 mod pointer;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -16,8 +19,10 @@ use std::path::PathBuf;
 
 use oubliette_crypto::{CellShare, CryptoError, VaultId};
 
+pub use below::Device;
 pub use file::FileCell;
 pub use memory::MemoryCell;
+pub use place::{Doubt, FileSystem, Overwriting, Place, class_of};
 pub use pointer::RootPointer;
 
 /// Where the root of a vault is kept. Checked for every kind by one conformance suite.
@@ -43,8 +48,18 @@ pub trait RootCell: Send + Sync {
     fn confirm(&self) -> Result<(), CellError>;
     /// Makes the lowest epoch the only one: a staged share is overwritten. Idempotent.
     fn withdraw(&self) -> Result<(), CellError>;
-    /// How well this cell forgets.
+    /// How well this cell forgets, as far as this run verified it.
     fn class(&self) -> ErasureClass;
+    /// Why the class is not better, for people; empty where nothing better can be.
+    fn doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Where the cell is, for people.
+    fn name(&self) -> String {
+        format!("share {} of {}", u16::from(self.share_index()) + 1, self.shares())
+    }
+    /// Begins to verify that overwriting reaches the old bytes. Called once the root stands; changes nothing of what the cell holds.
+    fn watch(&self) {}
     /// Lets other processes in. The keyring was closed: it writes nothing more, whoever still holds on to it.
     fn release(&self) {}
 }

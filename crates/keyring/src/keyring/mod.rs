@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use oubliette_crypto::{AnchorKey, Handle, PageBody, PageKind, PageRef, RootKey, Tag, VaultId};
 use oubliette_engine::PageStore;
 
-use crate::cell::RootCell;
+use crate::cell::{ErasureClass, RootCell};
 use crate::core::{Core, Found, KeyringOptions};
 use crate::error::KeyringError;
 use crate::ledger::RootLedger;
@@ -26,6 +26,17 @@ use crate::writer::{Facts, Op, Outcome, Reply, Writer};
 
 pub use secrets::MemorySecret;
 pub use verify::VerifyReport;
+
+/// One cell of a vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellReport {
+    /// Where it is, for people.
+    pub name: String,
+    /// How well it forgets, as verified in this run.
+    pub class: ErasureClass,
+    /// Why the class is not better.
+    pub doubts: Vec<String>,
+}
 
 /// People in one commit of a bulk load.
 const BULK: usize = 4096;
@@ -100,8 +111,17 @@ impl Keyring {
         Ok(AnchorKey::from_slice(self.core.keys.anchor.expose())?)
     }
     /// How well the root's cells forget (the best share of a split).
-    pub fn erasure_class(&self) -> crate::cell::ErasureClass {
+    pub fn erasure_class(&self) -> ErasureClass {
         self.core.erasure_class()
+    }
+    /// The cells in the order of their shares.
+    pub fn cells(&self) -> Vec<CellReport> {
+        let report = |cell: &Arc<dyn RootCell>| CellReport {
+            name: cell.name(),
+            class: cell.class(),
+            doubts: cell.doubts(),
+        };
+        self.core.cells.iter().map(report).collect()
     }
     /// A short reason for each thing that is wrong although the vault works.
     pub fn ill(&self) -> Vec<String> {

@@ -127,7 +127,7 @@ impl Writer {
         let epoch = current.pointer.epoch + u64::from(deletion);
         let root_key = secret.as_ref().map_or(&self.root_key, |secret| &secret.root_key);
         let pointer = seal_root(&core.pages.vault, root_key, &node, moment.generation, epoch, &mut staged)?;
-        let facts = facts(&core, &current.pointer, &pointer, moment.now);
+        let mut facts = facts(&core, &current.pointer, &pointer, moment.now);
         drop(current);
 
         write_pages(&core, &staged)?;
@@ -136,6 +136,8 @@ impl Writer {
             Some(secret) => {
                 turn_cells(&core, &pointer, &secret.shares)?;
                 self.root_key = secret.root_key;
+                // Whether the old shares were really written over is known only now.
+                facts.cell_class = core.erasure_class();
                 core.ledger.append(&facts.ledger_record(removed))?;
             }
         }
