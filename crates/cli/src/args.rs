@@ -33,6 +33,10 @@ pub(crate) struct Common {
     /// The file that holds the token [default: dev.token in the vault's folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// A further file for a share of the root secret, beside the one in the vault's folder; again for each further one. When a
+    /// vault is made: where to make it. Later: where it is now
+    #[arg(long = "cell", global = true, value_name = "FILE")]
+    pub(crate) cells: Vec<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,

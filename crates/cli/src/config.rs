@@ -14,6 +14,7 @@ use crate::{args::Common, error::CliError};
 /// Every setting, by its place in the file; the variable is `OUBLIETTE_` and the same in capitals with `_` for `.`.
 const KEYS: &[(&str, Kind)] = &[
     ("data", Kind::Text),
+    ("cells", Kind::Paths),
     ("listen", Kind::Text),
     ("insecure_plaintext", Kind::Switch),
     ("url", Kind::Text),
@@ -34,6 +35,7 @@ enum Kind {
     Text,
     Switch,
     Number,
+    Paths,
 }
 
 /// What the commands run with.
@@ -42,6 +44,9 @@ enum Kind {
 pub(crate) struct Settings {
     #[serde(default = "default_data")]
     pub(crate) data: PathBuf,
+    /// Further cells, beside `root.cell` in the folder.
+    #[serde(default)]
+    pub(crate) cells: Vec<PathBuf>,
     #[serde(default = "default_listen")]
     pub(crate) listen: String,
     #[serde(default)]
@@ -88,6 +93,9 @@ impl Settings {
         let mut settings = Self::from_parts(flags.config.as_deref(), variables.collect())?;
         if let Some(data) = &flags.data {
             settings.data.clone_from(data);
+        }
+        if !flags.cells.is_empty() {
+            settings.cells.clone_from(&flags.cells);
         }
         settings.url = flags.url.clone().or(settings.url);
         settings.token_file = flags.token_file.clone().or(settings.token_file);
@@ -153,6 +161,10 @@ fn check_kinds(table: &Table) -> Result<(), CliError> {
         let (right, needed) = match kind {
             Kind::Text => (value.is_none_or(Value::is_str), "text in quotes"),
             Kind::Switch => (value.is_none_or(Value::is_bool), "true or false"),
+            Kind::Paths => {
+                let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
+                (value.is_none_or(texts), "a list of paths in quotes, such as [\"/disk/root.cell\"]")
+            }
             Kind::Number => {
                 (value.is_none_or(|value| value.as_integer().is_some_and(|n| n >= 0)), "a number, 0 or more")
             }
@@ -203,6 +215,13 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<(), CliError> {
             "0" | "false" | "" => false,
             _ => return Err(bad("true or false")),
         }),
+        // As in PATH.
+        Kind::Paths => Value::Array(
+            text.split(':')
+                .filter(|path| !path.is_empty())
+                .map(|path| Value::String(path.to_owned()))
+                .collect(),
+        ),
         Kind::Number => Value::Integer(text.parse().map_err(|_| bad("a number"))?),
     };
     match key.split_once('.') {
@@ -283,6 +302,8 @@ mod tests {
             ("not toml", &[]),
             ("[limits]\nworkers = \"many\"", &[]),
             ("[limits]\nworkers = -1", &[]),
+            ("cells = \"/disk/root.cell\"", &[]),
+            ("cells = [1]", &[]),
             ("", &[("OUBLIETTE_INSECURE_PLAINTEXT", "yes")]),
             ("", &[("OUBLIETTE_LIMITS_QUEUE", "x")]),
         ] {
@@ -292,6 +313,16 @@ mod tests {
         assert!(message.contains("`limits.workers`"), "{message}");
         let missing = Settings::from_parts(Some(Path::new("/nonexistent/oubliette.toml")), Vec::new());
         assert!(matches!(missing, Err(CliError::Usage(_))));
+    }
+
+    #[test]
+    fn cells_are_a_list() {
+        let paths =
+            |cells: Settings| cells.cells.iter().map(|cell| cell.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(paths(load("cells = [\"/a/x\", \"/b/x\"]", &[]).unwrap()), ["/a/x", "/b/x"]);
+        let settings = load("cells = [\"/a/x\"]", &[("OUBLIETTE_CELLS", "/c/x:/d/x")]).unwrap();
+        assert_eq!(paths(settings), ["/c/x", "/d/x"]);
+        assert!(load("", &[]).unwrap().cells.is_empty());
     }
 
     #[test]

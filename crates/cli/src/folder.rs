@@ -20,6 +20,7 @@ pub(crate) fn options(settings: &Settings) -> VaultOptions {
     let mut options = VaultOptions {
         compress: settings.saves.compress,
         max_save: settings.saves.max_size,
+        cells: settings.cells.clone(),
         ..VaultOptions::default()
     };
     options.engine.sled.verifier = Some(Arc::new(verify_in_child));

@@ -54,8 +54,8 @@ mod vault_page;
 mod writer;
 
 pub use cell::{
-    CellError, CellSlot, CellState, Device, Doubt, ErasureClass, FileCell, FileSystem, MemoryCell, Overwriting,
-    Place, RootCell, RootPointer, class_of,
+    CellError, CellSlot, CellState, Device, Doubt, ErasureClass, FileCell, FileSystem, MemoryCell,
+    Overwriting, Place, RootCell, RootPointer, class_of,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use core::KeyringOptions;

@@ -86,7 +86,8 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     let root = Root { node, vault: vault_page, pointer };
     cells.iter().for_each(|cell| cell.watch());
     let doubt = doubtful.then(|| POINTERS_LOST.to_owned());
-    let notes = doubt.into_iter().chain(catch_up(parts.ledger.as_ref(), &root, unwatched_class(&cells))?).collect();
+    let notes =
+        doubt.into_iter().chain(catch_up(parts.ledger.as_ref(), &root, unwatched_class(&cells))?).collect();
     Ok((Core::new(pages, cells, parts.ledger, parts.options, root, notes)?, root_key))
 }
 
@@ -126,7 +127,8 @@ fn settled_epoch(cells: &[Arc<dyn RootCell>], states: &[CellState]) -> Result<u6
         .find(|epoch| states.iter().all(|state| state.slot(*epoch).is_some()));
     agreed.ok_or_else(|| {
         let behind = cells.iter().zip(states).filter(|(_, state)| newest(state) != Some(highest));
-        let said: Vec<String> = behind.map(|(cell, state)| lacks(cell.as_ref(), newest(state), highest)).collect();
+        let said: Vec<String> =
+            behind.map(|(cell, state)| lacks(cell.as_ref(), newest(state), highest)).collect();
         misfit(&said.join("; "))
     })
 }

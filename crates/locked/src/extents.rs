@@ -122,7 +122,11 @@ const _: () = assert!(size_of::<Request>() == 32 + 56 * BATCH);
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it left out")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::print_stdout,
+        reason = "a test fails by panicking and says what it left out"
+    )]
 
     use std::io::Write;
     use std::os::unix::fs::FileExt;

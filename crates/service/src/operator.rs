@@ -1,6 +1,6 @@
 //! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
 
-use oubliette_store::{ErasureOutcome, ErasureRecord, Vault, VaultError};
+use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
 use crate::{problem::Problem, times};
@@ -119,10 +119,30 @@ pub struct StatusReport {
     pub blob_disk: u64,
     /// Erased people whose rows are not swept yet.
     pub sweep_queue: u64,
-    /// What the cell's medium can promise.
+    /// What the cells' media can promise: the best share of a split.
     pub cell_class: String,
+    /// The cells, in the order of their shares.
+    #[serde(default)]
+    pub cells: Vec<Cell>,
     /// Why the vault is not ready, where it is not.
     pub problems: Vec<String>,
+}
+
+/// A file that holds a share of the root secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cell {
+    /// Where it is.
+    pub path: String,
+    /// What its medium can promise, as verified since the vault was opened (E0 to E4).
+    pub class: String,
+    /// Why the class is not better.
+    pub doubts: Vec<String>,
+}
+
+impl From<CellStatus> for Cell {
+    fn from(cell: CellStatus) -> Self {
+        Self { path: cell.path, class: cell.class, doubts: cell.doubts }
+    }
 }
 
 /// Why a command failed.
@@ -191,6 +211,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 blob_disk: status.blob_disk,
                 sweep_queue: status.sweep_queue,
                 cell_class: status.cell_class,
+                cells: status.cells.into_iter().map(Cell::from).collect(),
                 problems: status.problems,
             }))
         }

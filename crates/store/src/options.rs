@@ -1,5 +1,6 @@
 //! What a vault is opened with.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,6 +33,9 @@ pub struct VaultOptions {
     /// Set a copy of the key plane that does not open aside, and make it anew from the other; default false, since the disk
     /// that it lies on may only be unmounted.
     pub remake_key_copies: bool,
+    /// Further files that hold a share of the root secret, each best on a disk of its own. When a vault is made: where to make
+    /// them, beside `root.cell`. When it is opened: where they are now, if not where they were made.
+    pub cells: Vec<PathBuf>,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }

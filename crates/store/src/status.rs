@@ -1,5 +1,7 @@
 //! Counts, sizes and readiness.
 
+use oubliette_keyring::CellReport;
+
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
 
@@ -24,8 +26,30 @@ pub struct Status {
     pub sweep_queue: u64,
     /// How sure the root cell's erasure is, E0 to E4.
     pub cell_class: String,
+    /// The cells, in the order of their shares.
+    pub cells: Vec<CellStatus>,
     /// What an operator should look at.
     pub problems: Vec<String>,
+}
+
+/// One file that holds a share of the root secret.
+#[derive(Debug, Clone)]
+pub struct CellStatus {
+    /// Where it is.
+    pub path: String,
+    /// How sure its erasure is, as verified in this run; E0 to E4.
+    pub class: String,
+    /// Why the class is not better.
+    pub doubts: Vec<String>,
+}
+
+/// A reason not to be ready.
+#[derive(Debug, Clone)]
+pub struct NotReady {
+    /// What is wrong, in words that name no path: for callers who are nobody in particular.
+    pub what: &'static str,
+    /// The same for the operator.
+    pub detail: String,
 }
 
 impl Vault {
@@ -36,6 +60,7 @@ impl Vault {
     pub fn status(&self) -> Result<Status, VaultError> {
         let Inner { keyring, engine, blobs, .. } = &*self.inner;
         let sizes = engine.sizes()?;
+        let not_ready = self.not_ready().into_iter().map(|reason| reason.detail);
         Ok(Status {
             vault: self.inner.id.to_string(),
             generation: keyring.generation(),
@@ -45,17 +70,48 @@ impl Vault {
             rows_disk: sizes.disk_bytes,
             blob_disk: blobs.disk_bytes()?,
             sweep_queue: keyring.sweep_queue().len() as u64,
-            cell_class: keyring.erasure_class().to_string(),
-            problems: self.inner.folder_notes().iter().cloned().chain(self.not_ready()).collect(),
+            cell_class: self.cell_class(),
+            cells: self.cells(),
+            problems: self.inner.folder_notes().iter().cloned().chain(not_ready).collect(),
         })
     }
 
+    /// The cells, in the order of their shares.
+    pub fn cells(&self) -> Vec<CellStatus> {
+        self.inner.keyring.cells().into_iter().map(CellStatus::from).collect()
+    }
+
+    /// How sure the root's erasure is, as verified in this run; E0 to E4. A split counts as its best share.
+    pub fn cell_class(&self) -> String {
+        self.inner.keyring.erasure_class().to_string()
+    }
+
+    /// Replaces the root secret without forgetting anything: the work of a deletion, for whoever wants to see one.
+    ///
+    /// # Errors
+    /// Those of the key plane.
+    pub fn rotate_root(&self) -> Result<(), VaultError> {
+        self.inner.keyring.rotate()?;
+        Ok(())
+    }
+
     /// Reasons why the vault is not ready, such as an ill mirror, an earlier failure or a disk that is almost full; none: ready.
-    pub fn not_ready(&self) -> Vec<String> {
-        let mut reasons = self.inner.keyring.ill();
-        reasons.extend(self.inner.engine.sizes().err().map(|error| error.to_string()));
-        reasons.extend(self.inner.blobs.disk_bytes().err().map(|error| error.to_string()));
-        reasons.extend(self.inner.low_disk());
+    pub fn not_ready(&self) -> Vec<NotReady> {
+        let Inner { keyring, engine, blobs, .. } = &*self.inner;
+        let reason = |what| move |detail| NotReady { what, detail };
+        let mut reasons: Vec<NotReady> =
+            keyring.ill().into_iter().map(reason("the key plane needs attention")).collect();
+        let rows = engine.sizes().err().map(|error| error.to_string());
+        reasons.extend(rows.map(reason("the row engine refuses work")));
+        let blobs = blobs.disk_bytes().err().map(|error| error.to_string());
+        reasons.extend(blobs.map(reason("the blob store refuses work")));
+        reasons.extend(self.inner.low_disk().map(reason("a disk is almost full")));
         reasons
+    }
+}
+
+impl From<CellReport> for CellStatus {
+    fn from(report: CellReport) -> Self {
+        Self { path: report.name, class: report.class.to_string(), doubts: report.doubts }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::ErrorKind;
 
-use oubliette_keyring::{CellError, ErasureOutcome as Keys, KeyringError, LedgerError, UserId};
+use oubliette_keyring::{ErasureOutcome as Keys, KeyringError, LedgerError, UserId};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -264,12 +264,13 @@ impl From<KeyringError> for VaultError {
             KeyringError::Cells { .. } => Self::KeysLost { detail: error.to_string() },
             KeyringError::Pages(error) => error.into(),
             KeyringError::TooLarge { what, allowed, .. } => Self::TooLarge { what, limit: allowed as u64 },
-            KeyringError::Cell(CellError::Io { source, .. })
-            | KeyringError::Ledger(LedgerError::Io { source, .. })
+            KeyringError::Ledger(LedgerError::Io { source, .. })
                 if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
             {
                 Self::DiskFull
             }
+            // The keyring stops at the first failure of a cell; the message names the disk.
+            KeyringError::Cell(error) => Self::Poisoned { reason: error.to_string() },
             other => Self::Other { detail: other.to_string() },
         }
     }

@@ -64,7 +64,7 @@ fn serve(
             .with_admin_socket(&settings.data)?;
         let address = server.address().map_err(|source| ServeError::Listen { address, source })?;
         let stop = stop_signal().map_err(CliError::io("listening for signals", &settings.data))?;
-        announce(output, address, settings, dev_token.as_deref());
+        announce(output, vault, address, settings, dev_token.as_deref());
         Ok(server.run(stop).await?)
     })
 }
@@ -110,14 +110,30 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn announce(output: &Output, address: SocketAddr, settings: &Settings, dev_token: Option<&Path>) {
+fn announce(
+    output: &Output,
+    vault: &Vault,
+    address: SocketAddr,
+    settings: &Settings,
+    dev_token: Option<&Path>,
+) {
     let data = settings.data.display().to_string();
     let token = dev_token.map(|path| path.display().to_string());
-    let value = json!({ "url": format!("http://{address}"), "data": data, "token_file": token });
+    let (class, cells) = (vault.cell_class(), vault.cells());
+    let paths: Vec<&str> = cells.iter().map(|cell| cell.path.as_str()).collect();
+    let value = json!({
+        "url": format!("http://{address}"), "data": data, "token_file": token, "cells": paths, "erasure_class": class,
+    });
     output.result(&value, || {
         let mut lines = vec![format!(
             "Serving the vault in {data} at http://{address} (browse the routes at http://{address}/docs)"
         )];
+        let split =
+            if cells.len() == 1 { String::new() } else { format!(", split over {} cells", cells.len()) };
+        lines.push(format!(
+            "Root secret: {}{split}; erasure class {class} (`oubliette doctor` says why)",
+            paths.join(", ")
+        ));
         let Some(token) = token else {
             lines.push("Make a token with `oubliette token create`.".to_owned());
             return lines;

@@ -21,6 +21,10 @@ pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> 
             format!("sweep queue  {}", status.sweep_queue),
             format!("cell class   {}", status.cell_class),
         ];
+        for cell in &status.cells {
+            lines.push(format!("cell         {} ({})", cell.path, cell.class));
+            lines.extend(cell.doubts.iter().map(|doubt| format!("             {doubt}")));
+        }
         lines.extend(status.problems.iter().map(|problem| format!("problem      {problem}")));
         lines
     });

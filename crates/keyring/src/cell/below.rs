@@ -70,10 +70,18 @@ fn layer(folder: &Path) -> Option<String> {
     if let Some(uuid) = read("dm/uuid") {
         // LVM marks the hidden halves of what it builds at the end of the name.
         return match uuid.rsplit_once('-').map_or("", |(_, kind)| kind) {
-            "tpool" | "pool" => Some(format!("{name} is a thin pool, which moves what is overwritten once there is a snapshot; use a plain volume")),
-            "real" | "cow" => Some(format!("{name} belongs to an LVM snapshot, which keeps the old bytes; remove the snapshot")),
-            "cdata" | "cmeta" | "cvol" => Some(format!("{name} belongs to an LVM cache, which may keep old bytes; use a plain volume")),
-            "vpool" | "vdata" => Some(format!("{name} is deduplicated (VDO), which moves what is overwritten; use a plain volume")),
+            "tpool" | "pool" => Some(format!(
+                "{name} is a thin pool, which moves what is overwritten once there is a snapshot; use a plain volume"
+            )),
+            "real" | "cow" => Some(format!(
+                "{name} belongs to an LVM snapshot, which keeps the old bytes; remove the snapshot"
+            )),
+            "cdata" | "cmeta" | "cvol" => {
+                Some(format!("{name} belongs to an LVM cache, which may keep old bytes; use a plain volume"))
+            }
+            "vpool" | "vdata" => Some(format!(
+                "{name} is deduplicated (VDO), which moves what is overwritten; use a plain volume"
+            )),
             _ => None,
         };
     }

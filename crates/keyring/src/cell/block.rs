@@ -3,9 +3,7 @@
 use oubliette_crypto::{CellShare, VaultId};
 use zeroize::Zeroizing;
 
-use super::format::{
-    BLOCK, CELL_SIZE, Header, POINTERS, PROBE, SLOT_SIZE, SLOTS, decode_slot, encode_slot,
-};
+use super::format::{BLOCK, CELL_SIZE, Header, POINTERS, PROBE, SLOT_SIZE, SLOTS, decode_slot, encode_slot};
 use super::{CellError, CellSlot, CellState, RootPointer};
 
 /// Where a cell's bytes lie.
@@ -42,6 +40,9 @@ impl<M: Medium> BlockCell<M> {
     pub(super) fn open(medium: M) -> Result<Self, CellError> {
         let mut bytes = vec![0; BLOCK];
         medium.read_at(0, &mut bytes)?;
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Err(medium.foreign("it is empty: it was wiped, or never was a cell"));
+        }
         let header = Header::decode(&bytes)
             .map_err(|_| medium.foreign("its header is damaged or of another version"))?;
         Ok(Self { medium, header })
@@ -107,6 +108,31 @@ impl<M: Medium> BlockCell<M> {
             [Some(_), Some(b)] => (0, b),
         };
         self.overwrite(loser, winner.epoch, &winner.share, &winner.pointer)
+    }
+
+    /// Makes an empty cell hold what another one holds. The share comes last: a cell in which one is whole has all the rest, too.
+    pub(super) fn adopt(&self, from: &CellState) -> Result<(), CellError> {
+        let [a, b] = from.slots.as_slice() else {
+            return Err(CellError::Misuse { detail: "only a cell with two whole slots is copied" });
+        };
+        let [pointer, same] = from.pointers.as_slice() else {
+            return Err(CellError::Misuse { detail: "only a cell with two whole pointers is copied" });
+        };
+        if a.epoch != b.epoch || pointer != same || !self.read()?.slots.is_empty() {
+            return Err(CellError::Misuse {
+                detail: "only a settled cell is copied, and only into an empty one",
+            });
+        }
+        self.point(pointer)?;
+        (0..SLOTS.len()).try_for_each(|slot| self.overwrite(slot, a.epoch, &a.share, &a.pointer))
+    }
+
+    /// Overwrites all that the cell holds, what makes it a cell last.
+    pub(super) fn wipe(&self) -> Result<(), CellError> {
+        let mut noise = vec![0; CELL_SIZE - BLOCK];
+        getrandom::fill(&mut noise).map_err(oubliette_crypto::CryptoError::Random)?;
+        self.write(BLOCK, &noise, "noise")?;
+        self.write(0, &[0; BLOCK], "an empty header")
     }
 
     /// Overwrites the block that holds nothing, to see where the bytes go.

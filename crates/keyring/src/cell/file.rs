@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use oubliette_crypto::{CellShare, VaultId};
-use rustix::fs::{Advice, FlockOperation, OFlags};
+use rustix::fs::{Advice, FlockOperation, IFlags, OFlags};
 use zeroize::Zeroizing;
 
 use super::block::{BlockCell, Medium};
@@ -30,6 +30,7 @@ impl FileCell {
             .mode(0o600)
             .open(path)
             .map_err(io("creating", path))?;
+        keep_out_of_dumps(&file);
         let cell =
             BlockCell::create(CellFile::hold(file, path)?, Header { vault, index: share_index, shares })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -38,12 +39,30 @@ impl FileCell {
     }
     /// Opens a cell and keeps other processes off it.
     pub fn open(path: &Path) -> Result<Self, CellError> {
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io("opening", path))?;
-        let length = file.metadata().map_err(io("reading the length", path))?.len();
-        if length != CELL_SIZE as u64 {
-            return Err(CellError::Format { path: path.into(), detail: "a cell has exactly 57,344 bytes" });
+        Ok(Self { cell: BlockCell::open(CellFile::open(path)?)?, watch: Watch::default() })
+    }
+    /// Makes this empty cell hold what `from` holds: its share, and where the root is. For moving a share to another place; `from` is
+    /// to be wiped next. Refused unless `from` is settled (a vault was opened over it since it was last written).
+    pub fn adopt(&self, from: &Self) -> Result<(), CellError> {
+        self.cell.adopt(&from.cell.read()?)
+    }
+    /// Overwrites a file that was a cell of `vault` and is none any more. Idempotent.
+    ///
+    /// # Errors
+    /// If it is not there, cannot be written, or does not keep what is written; [`CellError::Format`] if it is no cell of this
+    /// vault, and then it is left alone.
+    pub fn wipe(path: &Path, vault: VaultId) -> Result<(), CellError> {
+        let file = CellFile::open(path)?;
+        let mut header = vec![0; BLOCK];
+        file.read_at(0, &mut header)?;
+        if header.iter().all(|byte| *byte == 0) {
+            return Ok(());
         }
-        Ok(Self { cell: BlockCell::open(CellFile::hold(file, path)?)?, watch: Watch::default() })
+        let cell = BlockCell::open(file)?;
+        if cell.vault() != vault {
+            return Err(CellError::Format { path: path.into(), detail: "it is another vault's" });
+        }
+        cell.wipe()
     }
 }
 
@@ -99,6 +118,15 @@ struct CellFile {
 }
 
 impl CellFile {
+    fn open(path: &Path) -> Result<Self, CellError> {
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io("opening", path))?;
+        let length = file.metadata().map_err(io("reading the length", path))?.len();
+        if length != CELL_SIZE as u64 {
+            return Err(CellError::Format { path: path.into(), detail: "a cell has exactly 57,344 bytes" });
+        }
+        Self::hold(file, path)
+    }
+
     fn hold(file: File, path: &Path) -> Result<Self, CellError> {
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| CellError::InUse { path: path.into() })?;
@@ -137,6 +165,13 @@ impl Medium for CellFile {
     }
     fn foreign(&self, detail: &'static str) -> CellError {
         CellError::Format { path: self.path.clone(), detail }
+    }
+}
+
+/// Asks programs that honour it (dump, bsdtar, borg with `--exclude-nodump`) to leave the file out. Not every file system can.
+fn keep_out_of_dumps(file: &File) {
+    if let Ok(flags) = rustix::fs::ioctl_getflags(file) {
+        let _best_effort = rustix::fs::ioctl_setflags(file, flags | IFlags::NODUMP);
     }
 }
 

@@ -55,16 +55,22 @@ pub enum Doubt {
     #[error("{0} does not overwrite in place, or nobody knows that it does; put the cell on ext4 or XFS")]
     FileSystem(String),
     /// Content goes through the journal.
-    #[error("the file system writes content into its journal, where old bytes stay; mount it with data=ordered")]
+    #[error(
+        "the file system writes content into its journal, where old bytes stay; mount it with data=ordered"
+    )]
     Journal,
     /// Nobody knows whether content goes through the journal.
-    #[error("it cannot be found out whether the file system writes content into its journal; /proc and /sys must be readable")]
+    #[error(
+        "it cannot be found out whether the file system writes content into its journal; /proc and /sys must be readable"
+    )]
     JournalUnknown,
     /// The file system does not say where the bytes lie.
     #[error("the file system does not say where the bytes lie ({0}), so that nobody sees whether they move")]
     Unplaced(String),
     /// The bytes belong to another file or snapshot, too.
-    #[error("a snapshot or a copy that shares blocks (reflink) holds the same bytes; remove it, then replace the cell")]
+    #[error(
+        "a snapshot or a copy that shares blocks (reflink) holds the same bytes; remove it, then replace the cell"
+    )]
     Shared,
     /// Compressed, encrypted or packed by the file system.
     #[error("the file system packs, compresses or encrypts the bytes, and moves them when they change")]
@@ -79,7 +85,9 @@ pub enum Doubt {
     #[error("overwriting a block of the file to see where it goes failed: {0}")]
     Failed(String),
     /// The bytes moved.
-    #[error("overwritten bytes went to another place, the old ones are left on the disk; put the cell elsewhere")]
+    #[error(
+        "overwritten bytes went to another place, the old ones are left on the disk; put the cell elsewhere"
+    )]
     Moved,
     /// Something below the file system keeps old bytes.
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! The vault's folder: what lies where, making it, opening it, and saying plainly what is missing.
 
-use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::fs::{DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -8,24 +8,23 @@ use std::sync::Arc;
 
 use oubliette_crypto::VaultId;
 use oubliette_engine::{EngineError, KeyPlane, Mirror, PackBlobs, PageStore, SledEngine, SledOptions};
-use oubliette_keyring::{
-    CellError, FileCell, FileLedger, Keyring, KeyringError, KeyringOptions, LedgerError, RootCell,
-};
+use oubliette_keyring::{FileLedger, Keyring, KeyringError, KeyringOptions, LedgerError, RootCell};
 
-use super::{Parts, marker};
+use super::Parts;
+use super::cells::{self, ROOT, cell_error};
+use super::marker::{self, Locked, Marker};
 use crate::VaultError;
 use crate::options::{KeyringClock, VaultOptions};
 
-const CELL: &str = "root.cell";
 /// What a folder must not hold when a vault is made in it.
-const OURS: [&str; 8] = [marker::NAME, CELL, "keys-a", "keys-b", "rows", "blobs", "anchor", "ledger"];
+const OURS: [&str; 8] = [marker::NAME, ROOT, "keys-a", "keys-b", "rows", "blobs", "anchor", "ledger"];
 /// Less free space than this is a reason not to be ready.
 const LOW_DISK: u64 = 64 << 20;
 
 /// An open folder. Holds the lock that keeps other processes out.
 pub(super) struct Folder {
     dir: PathBuf,
-    lock: File,
+    locked: Locked,
     notes: Vec<String>,
 }
 
@@ -46,28 +45,28 @@ impl Folder {
             };
             return Err(VaultError::Format { detail });
         }
+        let planned = cells::planned(&options.cells)?;
         let id = VaultId::random()?;
-        let cell = FileCell::create(&dir.join(CELL), id, 0, 1).map_err(|error| cell_error(error, dir))?;
-        let pages = key_plane(dir, id, options).create()?;
+        let made = cells::make(dir, id, &planned)?;
+        let plane = key_plane(dir, id, options);
         let keyring =
-            Keyring::create(Arc::new(pages), vec![Arc::new(cell)], ledger(dir)?, keyring_options(options))?;
+            Keyring::create(Arc::new(plane.create()?), made, ledger(dir)?, keyring_options(options))
+                .map_err(|error| keyring_error(error, dir))?;
+        [&plane.a, &plane.b].into_iter().for_each(|folder| cells::tag(folder));
         let parts = parts(dir, keyring, options, true)?;
-        marker::write(dir, id)?;
-        let (lock, _) = lock(dir)?;
-        Ok((Self { dir: dir.to_owned(), lock, notes: Vec::new() }, parts))
+        let locked = Locked::create(dir, Marker { vault: id, cells: planned, wipe: Vec::new() })?;
+        Ok((Self { dir: dir.to_owned(), locked, notes: Vec::new() }, parts))
     }
 
     pub(super) fn open(dir: &Path, options: &VaultOptions) -> Result<(Self, Parts), VaultError> {
-        let (lock, id) = lock(dir)?;
-        let cell = open_cell(dir, id)?;
+        let mut locked = lock(dir)?;
         let mut notes = Vec::new();
-        let plane = key_plane(dir, id, options);
-        let pages = open_key_plane(&plane, options, &mut notes)?;
-        let keyring =
-            Keyring::open(Arc::new(pages), vec![Arc::new(cell)], ledger(dir)?, keyring_options(options))?;
+        let places = cells::places(dir, &locked.marker, &options.cells)?;
+        let keyring = open_keyring(dir, locked.marker.vault, &places, options, &mut notes)?;
+        notes.extend(cells::finish_wipes(dir, &mut locked, &keyring)?);
         let parts = parts(dir, keyring, options, false)?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
-        Ok((Self { dir: dir.to_owned(), lock, notes }, parts))
+        Ok((Self { dir: dir.to_owned(), locked, notes }, parts))
     }
 
     /// What was found at open.
@@ -77,7 +76,7 @@ impl Folder {
 
     /// Lets other processes in.
     pub(super) fn release(&self) {
-        let _ = self.lock.unlock();
+        self.locked.release();
     }
 
     pub(super) fn low_disk(&self) -> Option<String> {
@@ -96,26 +95,38 @@ fn make_dir(dir: &Path) -> Result<(), VaultError> {
         .map_err(VaultError::io("making the folder", dir))
 }
 
-/// The marker, locked, and the vault it names.
-fn lock(dir: &Path) -> Result<(File, VaultId), VaultError> {
-    let path = dir.join(marker::NAME);
-    let mut file = match File::open(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(no_marker(dir)),
-        opened => opened.map_err(VaultError::io("opening the vault's marker", &path))?,
-    };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(VaultError::InUse { path: dir.to_owned() }),
-        Err(TryLockError::Error(error)) => {
-            return Err(VaultError::io("locking the vault's marker", &path)(error));
-        }
+/// The marker, locked.
+pub(super) fn lock(dir: &Path) -> Result<Locked, VaultError> {
+    Locked::open(dir)?.ok_or_else(|| no_marker(dir))
+}
+
+/// The key plane over its cells, with what a crash interrupted finished.
+pub(super) fn open_keyring(
+    dir: &Path,
+    id: VaultId,
+    places: &[PathBuf],
+    options: &VaultOptions,
+    notes: &mut Vec<String>,
+) -> Result<Keyring, VaultError> {
+    let cells: Vec<Arc<dyn RootCell>> = cells::open(dir, id, places)?;
+    let plane = key_plane(dir, id, options);
+    let pages = open_key_plane(&plane, options, notes)?;
+    let keyring = Keyring::open(Arc::new(pages), cells, ledger(dir)?, keyring_options(options));
+    let keyring = keyring.map_err(|error| keyring_error(error, dir))?;
+    [&plane.a, &plane.b].into_iter().filter(|folder| folder.exists()).for_each(|folder| cells::tag(folder));
+    Ok(keyring)
+}
+
+/// While a vault is opened nothing was refused yet: a failing cell is told as what it is.
+fn keyring_error(error: KeyringError, dir: &Path) -> VaultError {
+    match error {
+        KeyringError::Cell(error) => cell_error(error, dir),
+        error => error.into(),
     }
-    let id = marker::read(&mut file, &path)?;
-    Ok((file, id))
 }
 
 fn no_marker(dir: &Path) -> VaultError {
-    let detail = if dir.join(CELL).exists() {
+    let detail = if dir.join(ROOT).exists() {
         format!(
             "{} holds a root cell but no `{}`: restore that file (it holds no secret), or remove the folder if its making was interrupted",
             dir.display(),
@@ -128,43 +139,6 @@ fn no_marker(dir: &Path) -> VaultError {
         )
     };
     VaultError::Format { detail }
-}
-
-fn open_cell(dir: &Path, id: VaultId) -> Result<FileCell, VaultError> {
-    let path = dir.join(CELL);
-    if !path.exists() {
-        return Err(VaultError::KeysLost {
-            detail: format!(
-                "{} is missing. Without it nothing in this vault can be read by anybody; put the file back. If it was destroyed, the vault's content is erased",
-                path.display()
-            ),
-        });
-    }
-    let cell = FileCell::open(&path).map_err(|error| cell_error(error, dir))?;
-    if cell.vault() != id {
-        return Err(VaultError::KeysLost {
-            detail: format!(
-                "{} belongs to vault {}, this folder holds vault {id}. Put the right file back; without it nothing here can be read",
-                path.display(),
-                cell.vault()
-            ),
-        });
-    }
-    Ok(cell)
-}
-
-fn cell_error(error: CellError, dir: &Path) -> VaultError {
-    match error {
-        CellError::InUse { .. } => VaultError::InUse { path: dir.to_owned() },
-        CellError::Io { op, path, source } => VaultError::io(op, &path)(source),
-        CellError::Format { .. } => VaultError::KeysLost {
-            detail: format!(
-                "{error}. Put the right file back, or use the version that wrote it; without it nothing in this vault can be read"
-            ),
-        },
-        CellError::NotKept { .. } => VaultError::KeysLost { detail: error.to_string() },
-        other => VaultError::Other { detail: other.to_string() },
-    }
 }
 
 /// Opens the copies of the key plane; one whose folder is missing is made anew from the other.

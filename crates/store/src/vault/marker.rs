@@ -1,12 +1,15 @@
-//! `vault.json`: which vault a folder holds. Public; the root cell must name the same vault.
+//! `vault.json`: which vault a folder holds and where its cells are. Public; the cells must name the same vault. It is locked
+//! while the vault is open.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use oubliette_crypto::VaultId;
 use serde::{Deserialize, Serialize};
 
+use super::cells::ROOT;
 use crate::VaultError;
 
 /// The file's name.
@@ -15,45 +18,144 @@ pub(super) const NAME: &str = "vault.json";
 const FORMAT: u32 = 1;
 const ENGINE: &str = "sled";
 
+/// What the marker says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marker {
+    pub(super) vault: VaultId,
+    /// Where the cells were made, in the order of their shares; relative to the folder.
+    pub(super) cells: Vec<PathBuf>,
+    /// Files that may still hold a share, and are no cells of this vault.
+    pub(super) wipe: Vec<PathBuf>,
+}
+
 #[derive(Serialize, Deserialize)]
-struct Marker {
+struct Json {
     vault: String,
     format: u32,
     engine: String,
+    #[serde(default = "one_cell")]
+    cells: Vec<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    wipe: Vec<PathBuf>,
 }
 
-/// Writes the marker, durably and whole or not at all. The last step of making a vault.
-pub(super) fn write(dir: &Path, vault: VaultId) -> Result<(), VaultError> {
-    let marker = Marker { vault: vault.to_string(), format: FORMAT, engine: ENGINE.to_owned() };
-    let json = serde_json::to_string_pretty(&marker)
-        .map_err(|error| VaultError::Other { detail: error.to_string() })?;
+fn one_cell() -> Vec<PathBuf> {
+    vec![PathBuf::from(ROOT)]
+}
+
+/// The marker of an open vault, and the lock that keeps other processes out.
+pub(super) struct Locked {
+    pub(super) marker: Marker,
+    file: File,
+}
+
+impl Locked {
+    /// Locks the folder and reads the marker; `None` if there is none.
+    pub(super) fn open(dir: &Path) -> Result<Option<Self>, VaultError> {
+        let path = dir.join(NAME);
+        loop {
+            let mut file = match File::open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened.map_err(VaultError::io("opening the vault's marker", &path))?,
+            };
+            lock(&file, dir, &path)?;
+            // Whoever held the lock may have put a new marker in its place meanwhile.
+            if is_at(&file, &path) {
+                let marker = read(&mut file, &path)?;
+                return Ok(Some(Self { marker, file }));
+            }
+        }
+    }
+
+    /// Writes the marker of a vault that was just made: the last step of making it.
+    pub(super) fn create(dir: &Path, marker: Marker) -> Result<Self, VaultError> {
+        let file = write(dir, &marker)?;
+        Ok(Self { marker, file })
+    }
+
+    /// Puts another marker in its place, durably and whole or not at all. The lock goes over to it.
+    pub(super) fn replace(&mut self, dir: &Path, marker: Marker) -> Result<(), VaultError> {
+        self.file = write(dir, &marker)?;
+        self.marker = marker;
+        Ok(())
+    }
+
+    /// Lets other processes in.
+    pub(super) fn release(&self) {
+        let _ = self.file.unlock();
+    }
+}
+
+fn lock(file: &File, dir: &Path, path: &Path) -> Result<(), VaultError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(VaultError::InUse { path: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(VaultError::io("locking the vault's marker", path)(error)),
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let number = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().map(number).ok() == std::fs::metadata(path).map(number).ok()
+}
+
+/// The new marker is locked before it is seen.
+fn write(dir: &Path, marker: &Marker) -> Result<File, VaultError> {
+    let json = Json {
+        vault: marker.vault.to_string(),
+        format: FORMAT,
+        engine: ENGINE.to_owned(),
+        cells: marker.cells.clone(),
+        wipe: marker.wipe.clone(),
+    };
+    let json = serde_json::to_string_pretty(&json)
+        .map_err(|error| VaultError::Other { detail: format!("writing {NAME}: {error}") })?;
     let (path, new) = (dir.join(NAME), dir.join("vault.json.new"));
     let written = (|| {
         let mut file = File::create(&new)?;
         file.write_all(format!("{json}\n").as_bytes())?;
         file.sync_all()?;
+        file.lock()?;
         std::fs::rename(&new, &path)?;
-        File::open(dir)?.sync_all()
+        File::open(dir)?.sync_all()?;
+        Ok(file)
     })();
     written.map_err(VaultError::io("writing the vault's marker", &path))
 }
 
-/// The vault that a marker names.
-pub(super) fn read(file: &mut File, path: &Path) -> Result<VaultId, VaultError> {
+/// The marker of a folder, without locking it.
+pub(super) fn peek(dir: &Path) -> Result<Option<Marker>, VaultError> {
+    let path = dir.join(NAME);
+    match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        opened => {
+            let mut file = opened.map_err(VaultError::io("opening the vault's marker", &path))?;
+            read(&mut file, &path).map(Some)
+        }
+    }
+}
+
+fn read(file: &mut File, path: &Path) -> Result<Marker, VaultError> {
     let mut json = String::new();
     file.read_to_string(&mut json).map_err(VaultError::io("reading the vault's marker", path))?;
     let refused = |detail: String| VaultError::Format { detail: format!("{}: {detail}", path.display()) };
-    let marker: Marker = serde_json::from_str(&json)
+    let json: Json = serde_json::from_str(&json)
         .map_err(|error| refused(format!("is damaged ({error}); restore it from a backup of the folder")))?;
-    if marker.format != FORMAT {
+    if json.format != FORMAT {
         return Err(refused(format!(
             "is of format {}, this version reads {FORMAT}; use the version that wrote it",
-            marker.format
+            json.format
         )));
     }
-    if marker.engine != ENGINE {
-        return Err(refused(format!("names the engine `{}`, this version has `{ENGINE}`", marker.engine)));
+    if json.engine != ENGINE {
+        return Err(refused(format!("names the engine `{}`, this version has `{ENGINE}`", json.engine)));
     }
-    let id = data_encoding::HEXLOWER.decode(marker.vault.as_bytes()).ok().and_then(|id| id.try_into().ok());
-    id.map(VaultId).ok_or_else(|| refused("names no vault id; restore it from a backup of the folder".into()))
+    if json.cells.is_empty() {
+        return Err(refused("names no root cell; restore it from a backup of the folder".to_owned()));
+    }
+    let id = data_encoding::HEXLOWER.decode(json.vault.as_bytes()).ok().and_then(|id| id.try_into().ok());
+    let vault = id.map(VaultId);
+    let vault =
+        vault.ok_or_else(|| refused("names no vault id; restore it from a backup of the folder".into()))?;
+    Ok(Marker { vault, cells: json.cells, wipe: json.wipe })
 }

@@ -1,7 +1,9 @@
 //! The vault: one place that holds keyring, engine and blobs together, and the doors to everything else.
 
+mod cells;
 mod folder;
 mod marker;
+mod replace;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use crate::options::{Settings, VaultOptions};
 use crate::reserve::Reserved;
 use crate::sweep::Tidied;
 use folder::Folder;
+
+pub use replace::VaultCells;
 
 /// An encrypted vault that can forget. A cheap clone; all clones are one vault.
 #[derive(Clone)]
