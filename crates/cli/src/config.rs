@@ -120,6 +120,12 @@ impl Settings {
             .map_err(|error: toml::de::Error| CliError::Usage(format!("settings: {}", error.message())))
     }
 
+    /// The defaults, whatever the environment says.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Self {
+        toml::from_str("").expect("every setting has a default")
+    }
+
     /// Where content commands go.
     pub(crate) fn url(&self) -> String {
         self.url.clone().unwrap_or_else(|| format!("http://{}", self.listen))

@@ -39,6 +39,9 @@ pub(crate) enum CliError {
         "{0} faults found; restore what is damaged from a backup (`fsck --repair` mends the key plane alone)"
     )]
     Faults(usize),
+    /// `doctor` found what is bad, and said so already.
+    #[error("{0} of it is bad; docs/doctor.md says what each finding means")]
+    Unsound(usize),
     /// The child that looks at the row engine found it damaged.
     #[error("{0}")]
     Engine(EngineError),
@@ -86,6 +89,7 @@ impl CliError {
             | Self::Harden(_)
             | Self::Tour(_)
             | Self::Bench(_)
+            | Self::Unsound(_)
             | Self::Missed(_) => 1,
         }
     }

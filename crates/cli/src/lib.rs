@@ -7,6 +7,7 @@ mod args;
 pub mod bench;
 mod commands;
 mod config;
+mod doctor;
 mod error;
 mod folder;
 mod harden;

@@ -276,4 +276,8 @@ pub struct Ready {
     pub ready: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// How sure the erasure of the root secret is, E0 to E4.
+    pub erasure_class: String,
+    /// Over how many cells the root secret is split.
+    pub cells: usize,
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod chat;
 mod credential;
+mod doctor;
 mod fsck;
 mod save;
 mod serve;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Serve(serve::Arguments),
     /// Counts, sizes and what is wrong
     Status,
+    /// What this machine does with bytes that must be forgotten, and what to do about it; exit code 1 if anything is bad
+    Doctor(doctor::Arguments),
     /// Bearer tokens of the vault
     #[command(subcommand)]
     Token(token::Command),
@@ -55,6 +58,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
     match command {
         Command::Serve(arguments) => serve::run(arguments, settings, output),
         Command::Status => status::run(settings, output),
+        Command::Doctor(arguments) => doctor::run(arguments, settings, output),
         Command::Token(command) => token::run(command, settings, output),
         Command::Subject(command) => subject::run(command, settings, output),
         Command::Save(command) => save::run(command, settings, output),

@@ -26,9 +26,23 @@ impl Device {
         self.folder(Path::new("/sys"))?.file_name()?.to_str().map(str::to_owned)
     }
 
-    /// The devices below it, itself first, each with its folder in `/sys`.
-    pub fn chain(self) -> Vec<PathBuf> {
+    /// The devices below it, itself first, each by its folder in `/sys`.
+    fn chain(self) -> Vec<PathBuf> {
         self.chain_in(Path::new("/sys"))
+    }
+
+    /// The whole disks at the bottom.
+    pub fn disks(self) -> Vec<String> {
+        let chain = self.chain();
+        let bottom = |folder: &&PathBuf| {
+            fs::read_dir(folder.join("slaves")).map_or(true, |mut all| all.next().is_none())
+        };
+        // A partition's folder lies in that of its disk.
+        let disk = |folder: &PathBuf| match folder.join("partition").exists() {
+            true => folder.parent().and_then(Path::file_name).map(ToOwned::to_owned),
+            false => folder.file_name().map(ToOwned::to_owned),
+        };
+        chain.iter().filter(bottom).filter_map(disk).filter_map(|name| name.into_string().ok()).collect()
     }
 
     fn folder(self, sys: &Path) -> Option<PathBuf> {

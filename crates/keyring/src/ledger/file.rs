@@ -7,6 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{LedgerError, RootLedger, RootRecord};
 
+/// Damaged records at the end that a look at the last one passes over.
+const MOST_TORN: usize = 1000;
+
 /// `ledger/roots`. A record torn by a crash was never acknowledged and is taken off at opening.
 pub struct FileLedger {
     file: File,
@@ -57,6 +60,24 @@ impl FileLedger {
         }
         ledger.tail = Mutex::new(Tail { records, last });
         Ok(ledger)
+    }
+
+    /// The last whole record of a ledger, without opening it for work: it may belong to a running service. `None` if there is none.
+    pub fn last(path: &Path) -> Result<Option<RootRecord>, LedgerError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(io("opening", path))?,
+        };
+        let records =
+            file.metadata().map_err(io("reading the length of", path))?.len() / RootRecord::LEN as u64;
+        for index in (0..records).rev().take(MOST_TORN) {
+            let mut bytes = [0; RootRecord::LEN];
+            file.read_exact_at(&mut bytes, index * RootRecord::LEN as u64).map_err(io("reading", path))?;
+            if let Ok(record) = RootRecord::decode(&bytes) {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
     }
 
     fn record(&self, index: u64) -> Result<RootRecord, LedgerError> {
