@@ -111,6 +111,16 @@ impl Server {
         Ended { code, stdout: String::new(), stderr: self.log() }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits for an end that it comes to by itself.
+    pub(crate) fn wait(mut self) -> Ended {
+        let code = wait(&mut self.child).code();
+        Ended { code, stdout: String::new(), stderr: self.log() }
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed by the process.
     pub(crate) fn kill(mut self) -> Ended {
         self.child.kill().unwrap();

@@ -13,6 +13,8 @@ mod pointer;
 mod watch;
 
 #[cfg(test)]
+mod split_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;

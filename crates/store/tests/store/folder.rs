@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::world::{get, noise, person, put, text, texts};
 
-fn options() -> VaultOptions {
+pub(crate) fn options() -> VaultOptions {
     // Without the binary's system call filter.
     let sled = SledOptions { mode: SledMode::Exclusive, cache_bytes: 8 << 20, ..SledOptions::default() };
     VaultOptions { engine: EngineOptions { sled }, ..VaultOptions::default() }

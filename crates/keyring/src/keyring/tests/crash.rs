@@ -336,3 +336,8 @@ fn with_one_cell() {
 fn with_a_split_root() {
     every_crash(2);
 }
+
+#[test]
+fn with_a_root_split_in_three() {
+    every_crash(3);
+}

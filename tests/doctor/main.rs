@@ -1,0 +1,21 @@
+//! Root cells on real file systems: what `doctor` says of them, what the erasure record says, and a root split over several
+//! disks with one of them full, gone or replaced.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(clippy::print_stdout, reason = "a run says what it left out")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../support/server.rs"]
+mod server;
+
+mod disk;
+mod places;
+mod replace;
+mod split;
