@@ -140,12 +140,18 @@ fn what_is_open_to_others_is_bad() {
     assert!(said(&closed, "dev token")[0].contains("\"warn\""), "{closed}");
     assert_eq!(said(&closed, "backup marks").len(), 2, "{closed}");
     assert_eq!(server::run(&data, &["token", "revoke", "dev"]).code, Some(0));
+    // Harmless as long as the folder lets nobody in.
     fs::set_permissions(data.join("root.cell"), fs::Permissions::from_mode(0o644)).unwrap();
+    let shut = report(&server::run(&data, &["doctor", "--json"]));
+    assert!(said(&shut, "permissions")[0].contains("\"ok\""), "{shut}");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
     fs::hard_link(data.join("root.cell"), folder.path().join("link")).unwrap();
     let open = server::run(&data, &["doctor", "--json"]);
     assert_eq!(open.code, Some(1));
     let open = report(&open);
-    assert!(said(&open, "permissions")[0].contains("chmod go="), "{open}");
+    let wrong = said(&open, "permissions");
+    assert!(wrong.iter().all(|line| line.contains("chmod go=")), "{open}");
+    assert!(wrong.iter().any(|line| line.contains("root.cell")), "{open}");
     assert!(said(&open, "hard link")[0].contains("root.cell"), "{open}");
     assert!(said(&open, "dev token")[0].contains("\"ok\""), "{open}");
 

@@ -42,7 +42,10 @@ fn judge(report: &mut Report) {
 /// One cell; answers the class that a file beside it has.
 fn one(patient: &Patient<'_>, path: &Path, vault: bool, report: &mut Report) -> ErasureClass {
     let name = path.display();
-    let Some(folder) = path.ancestors().skip(1).find(|folder| folder.is_dir()) else {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // The vault's own folder is made with the vault; that of another cell must be there.
+    let above = if path.starts_with(patient.data()) && !vault { 8 } else { 1 };
+    let Some(folder) = absolute.ancestors().skip(1).take(above).find(|folder| folder.is_dir()) else {
         report.bad("cell", format!("{name}: there is no such folder"), "mount the disk, or make the folder");
         return ErasureClass::E0;
     };
@@ -147,7 +150,7 @@ fn disks(patient: &Patient<'_>, path: &Path, folder: &Path, report: &mut Report)
             let todo = "it may keep old blocks of its own; a share on another kind of medium, or a hardware cell, makes that matter less";
             report.warn("disk", says, todo);
         } else {
-            report.ok("disk", format!("{disk} below {} is a spinning disk", path.display()));
+            report.ok("disk", format!("{disk} below {} says that it is a spinning disk", path.display()));
         }
     }
 }
@@ -175,6 +178,7 @@ fn together(patient: &Patient<'_>, known: &Known, report: &mut Report) {
 }
 
 fn disks_of(path: &Path) -> BTreeSet<String> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.ancestors().find(|folder| folder.is_dir());
     folder.and_then(device_of).map(|device| device.disks().into_iter().collect()).unwrap_or_default()
 }

@@ -27,7 +27,9 @@ fn open_to_others(path: &Path, report: &mut Report) -> bool {
     let Ok(metadata) = path.metadata() else { return false };
     let (mode, owner) = (metadata.mode() & 0o777, metadata.uid());
     let us = rustix::process::geteuid().as_raw();
-    if mode & 0o077 != 0 {
+    // Nobody gets at what lies in a folder that only its owner may enter.
+    let shut = path.parent().and_then(|folder| folder.metadata().ok()).is_some_and(|m| m.mode() & 0o011 == 0);
+    if mode & 0o077 != 0 && !shut {
         let says = format!("{} has the mode {mode:o}", path.display());
         report.bad("permissions", says, format!("chmod go= '{}'", path.display()));
         return true;
