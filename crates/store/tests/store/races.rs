@@ -63,7 +63,7 @@ fn sending_to_and_from_somebody_who_leaves() {
             let both_sent = &both_sent;
             let sends = |from: oubliette_store::Subject, to: &'static str| {
                 move || {
-                    from.chats().append(to, &[text("first")]).unwrap();
+                    (0..10).for_each(|_| drop(from.chats().append(to, &[text("first")]).unwrap()));
                     both_sent.wait();
                     // Ends with the erasure.
                     while begin.elapsed() < Duration::from_secs(60) {
