@@ -5,6 +5,7 @@
 //! | keep a key, or a page of keys, where others do not read it | [`Locked`] |
 //! | know how well that is kept, to show it | [`protection`], [`usage`] |
 //! | wipe what a whole program frees | [`WipingAlloc`], in a binary only |
+//! | compress content | [`zstd`], whose tables are wiped |
 //!
 //! ```
 //! let mut key = oubliette_locked::Locked::<32>::zeroed();
@@ -26,6 +27,7 @@ mod map;
 mod slot;
 mod wipe;
 mod wiping;
+pub mod zstd;
 
 pub use arena::{Protection, Usage};
 pub use slot::Locked;
