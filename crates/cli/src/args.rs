@@ -33,6 +33,9 @@ pub(crate) struct Common {
     /// The file that holds the token [default: dev.token in the vault's folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Open the vault also where the system may write keys to swap
+    #[arg(long, global = true)]
+    pub(crate) allow_swappable_keys: bool,
     /// Print JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -13,6 +13,8 @@ mod harden;
 mod output;
 mod tour;
 
+pub use oubliette_locked::WipingAlloc;
+
 use std::process::ExitCode;
 
 use clap::Parser;

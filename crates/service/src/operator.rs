@@ -121,6 +121,9 @@ pub struct StatusReport {
     pub sweep_queue: u64,
     /// What the cell's medium can promise.
     pub cell_class: String,
+    /// How the memory is kept that keys live in.
+    #[serde(default)]
+    pub key_memory: String,
     /// Why the vault is not ready, where it is not.
     pub problems: Vec<String>,
 }
@@ -191,6 +194,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 blob_disk: status.blob_disk,
                 sweep_queue: status.sweep_queue,
                 cell_class: status.cell_class,
+                key_memory: status.key_memory,
                 problems: status.problems,
             }))
         }

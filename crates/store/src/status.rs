@@ -24,6 +24,8 @@ pub struct Status {
     pub sweep_queue: u64,
     /// How sure the root cell's erasure is, E0 to E4.
     pub cell_class: String,
+    /// How the memory is kept that keys live in: `secret`, `locked` or `plain`.
+    pub key_memory: String,
     /// What an operator should look at.
     pub problems: Vec<String>,
 }
@@ -46,7 +48,15 @@ impl Vault {
             blob_disk: blobs.disk_bytes()?,
             sweep_queue: keyring.sweep_queue().len() as u64,
             cell_class: keyring.erasure_class().to_string(),
-            problems: self.inner.folder_notes().iter().cloned().chain(self.not_ready()).collect(),
+            key_memory: key_memory(),
+            problems: self
+                .inner
+                .folder_notes()
+                .iter()
+                .cloned()
+                .chain(self.not_ready())
+                .chain(keys_in_plain_memory())
+                .collect(),
         })
     }
 
@@ -58,4 +68,20 @@ impl Vault {
         reasons.extend(self.inner.low_disk());
         reasons
     }
+}
+
+/// How the memory is kept that keys live in: the worst that any key of this process was given.
+pub fn key_memory() -> String {
+    oubliette_locked::protection().to_string()
+}
+
+/// The vault works without: so this is a thing to look at, no reason not to be ready.
+fn keys_in_plain_memory() -> Option<String> {
+    let most = oubliette_locked::usage().plain_most;
+    (most > 0).then(|| {
+        format!(
+            "{} KiB of keys stood in memory that the system may swap, since no more may be locked: raise the limit (LimitMEMLOCK, `ulimit -l`) or lower memory.key_cache",
+            most.div_ceil(1024)
+        )
+    })
 }

@@ -19,6 +19,9 @@ pub(crate) struct Ready {
     ready: bool,
     /// Why not, where not.
     reasons: Vec<String>,
+    /// How the memory is kept that keys live in: `secret`, `locked` or `plain`.
+    #[schema(example = "secret")]
+    key_memory: String,
 }
 
 /// Answers while the process serves.
@@ -41,5 +44,5 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<(StatusCode, Json<Re
         })
         .await?;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(Ready { ready: reasons.is_empty(), reasons })))
+    Ok((status, Json(Ready { ready: reasons.is_empty(), reasons, key_memory: oubliette_store::key_memory() })))
 }

@@ -233,7 +233,12 @@ fn ledger(dir: &Path) -> Result<Arc<FileLedger>, VaultError> {
 }
 
 fn keyring_options(options: &VaultOptions) -> KeyringOptions {
-    KeyringOptions { clock: Arc::new(KeyringClock(options.settings().clock)), ..KeyringOptions::default() }
+    let default = KeyringOptions::default();
+    KeyringOptions {
+        clock: Arc::new(KeyringClock(options.settings().clock)),
+        page_cache_bytes: options.key_cache.unwrap_or(default.page_cache_bytes),
+        ..default
+    }
 }
 
 fn parts(dir: &Path, keyring: Keyring, options: &VaultOptions, create: bool) -> Result<Parts, VaultError> {
