@@ -37,6 +37,7 @@
 mod chats;
 mod check;
 mod consents;
+mod counters;
 mod credentials;
 mod errors;
 mod fsck;

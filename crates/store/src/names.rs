@@ -196,16 +196,6 @@ impl Person {
         }
     }
 
-    /// Counts rows and cuts, not what this process has promised.
-    pub(crate) fn highest_compartment(&self, class: Class) -> Result<u32, VaultError> {
-        let mut highest = 0;
-        for branch in [Branch::Meta, Branch::Items] {
-            let top = self.rows_in(&Bounds::branch(&self.handle(), class, branch), 1, true)?;
-            highest = top.first().map_or(highest, |(place, _)| highest.max(place.compartment));
-        }
-        Ok(highest.max(self.highest_cut_compartment(class)?))
-    }
-
     fn with_names<T>(&self, class: Class, answer: impl FnOnce(&Table) -> T) -> Result<T, VaultError> {
         if let Some(table) = lock(&self.vault.names.0).tables.get(&(self.handle(), class)) {
             return Ok(answer(table));

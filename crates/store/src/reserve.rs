@@ -43,11 +43,12 @@ impl Person {
         let highest = self.highest(run)?;
         let reserved = self.vault.reserved.clone();
         let key = (self.handle(), run);
+        let promised = lock(&reserved.seqs).get(&key).map_or(0, |promise| promise.highest);
+        let seq = self.free_from(run, promised.max(highest).checked_add(1))?;
         let mut seqs = lock(&reserved.seqs);
         let promise = seqs.entry(key).or_insert(Promise { highest: 0, holders: 0 });
-        promise.highest = promise.highest.max(highest) + 1;
+        promise.highest = promise.highest.max(seq);
         promise.holders += 1;
-        let seq = promise.highest;
         drop(seqs);
         Ok(Seq { reserved, key, seq })
     }

@@ -32,4 +32,8 @@ impl RootLedger for TapeLedger {
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         self.inner.verify()
     }
+
+    fn last(&self) -> Result<u64, LedgerError> {
+        self.inner.last()
+    }
 }

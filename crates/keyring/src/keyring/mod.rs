@@ -106,9 +106,13 @@ impl Keyring {
     /// A short reason for each thing that is wrong although the vault works.
     pub fn ill(&self) -> Vec<String> {
         let mut reasons = self.core.pages.store.ill();
-        reasons.extend(self.core.notes.iter().cloned());
+        reasons.extend(self.core.notes.lost.iter().cloned());
         reasons.extend(self.core.healthy().err().map(|error| error.to_string()));
         reasons
+    }
+    /// What opening found damaged and made whole again.
+    pub fn mended_at_open(&self) -> &[String] {
+        &self.core.notes.mended
     }
     /// Pages mended from another copy since the start.
     pub fn mended_pages(&self) -> u64 {

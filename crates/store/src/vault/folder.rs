@@ -167,7 +167,8 @@ fn cell_error(error: CellError, dir: &Path) -> VaultError {
     }
 }
 
-/// Opens the copies of the key plane; one whose folder is missing is made anew from the other.
+/// Opens the copies of the key plane; one whose folder is missing is made anew from the other. A link whose target is not there
+/// is no missing folder: the disk that it leads to is, and a copy made in its place would lie on the disk of the other one.
 fn open_key_plane(
     plane: &KeyPlane,
     options: &VaultOptions,
@@ -179,7 +180,7 @@ fn open_key_plane(
         return Err(keys_lost(plane, "both are missing"));
     }
     for (n, folder) in folders.into_iter().enumerate() {
-        if !folder.exists() {
+        if !folder.exists() && !folder.is_symlink() {
             plane.recreate(n).map_err(lost)?;
             notes.push(format!("{} was missing and was made anew from the other copy", folder.display()));
         }
@@ -188,6 +189,14 @@ fn open_key_plane(
     let gone = pages.gone();
     if !options.remake_key_copies || gone.is_empty() {
         return Ok(pages);
+    }
+    if let Some(link) = folders.into_iter().find(|folder| folder.is_symlink() && !folder.exists()) {
+        return Err(VaultError::Format {
+            detail: format!(
+                "{} is a link to a folder that is not there: mount the disk that holds it. To give that copy up, remove the link, then repair",
+                link.display()
+            ),
+        });
     }
     pages.close()?;
     drop(pages);
