@@ -60,26 +60,30 @@ pub(super) fn open(
 /// records hold whole rows, so they may be applied to any state between, and again after a crash in here.
 fn catch_up(folder: &SledFolder, key: &AnchorKey, anchored: &Anchored) -> Result<bool, EngineError> {
     let (covered, last) = (anchored.covered, anchored.state.commit);
-    let row = match folder.get(ANCHOR_ROW)? {
-        Some(row) => decode_row(key, &row).ok_or_else(|| EngineError::RowsLost {
+    let at = match folder.get(ANCHOR_ROW)? {
+        Some(row) => Some(decode_row(key, &row).ok_or_else(|| EngineError::RowsLost {
             detail: "the engine's anchor row does not authenticate".into(),
-        })?,
-        None => 0,
+        })?),
+        None => None,
     };
-    if !(covered..=last).contains(&row) {
-        return Err(EngineError::RowsLost {
-            detail: format!("the rows are at commit {row}, the anchor says {covered} to {last}"),
-        });
-    }
-    if covered == last {
-        return Ok(true);
+    match at {
+        Some(at) if at == last && covered == last => return Ok(true),
+        Some(at) if (covered..=last).contains(&at) => {}
+        // The row goes in before the first commit, so that rows without an anchor file are never taken for new ones.
+        None if last == 0 => {}
+        _ => {
+            let at = at.map_or("none".into(), |at| at.to_string());
+            return Err(EngineError::RowsLost {
+                detail: format!("the rows are at commit {at}, the anchor says {covered} to {last}"),
+            });
+        }
     }
     let rows = newest(&anchored.redo);
     let row = encode_row(key, last)?;
     folder.write(rows.into_iter().chain([(ANCHOR_ROW, Some(row.as_slice()))]))?;
     folder.sync()?;
     tracing::info!(commits = anchored.redo.len(), "commits were brought into sled");
-    Ok(false)
+    Ok(at == Some(last))
 }
 
 /// Each row that the records change, as the last of them leaves it.
