@@ -61,7 +61,8 @@ impl PageStore for TapePages {
 
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
         let some = |tear: Tear| {
-            let ids: Vec<PageId> = (0..).zip(ids).filter(|(n, _)| tear.takes(*n)).map(|(_, id)| *id).collect();
+            let ids: Vec<PageId> =
+                (0..).zip(ids).filter(|(n, _)| tear.takes(*n)).map(|(_, id)| *id).collect();
             drop(self.inner.remove(&ids));
         };
         self.tape.call(|| self.inner.remove(ids), some, off)

@@ -65,8 +65,10 @@ pub(super) fn pages(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The runs of blocks that differ, with a margin.
 fn changed<'a>(before: &[u8], now: &'a [u8]) -> Vec<&'a [u8]> {
-    let differs: Vec<bool> =
-        (0..).zip(now.chunks(BLOCK)).map(|(n, block)| before.get(n * BLOCK..n * BLOCK + block.len()) != Some(block)).collect();
+    let differs: Vec<bool> = (0..)
+        .zip(now.chunks(BLOCK))
+        .map(|(n, block)| before.get(n * BLOCK..n * BLOCK + block.len()) != Some(block))
+        .collect();
     let mut parts = Vec::new();
     let mut at = 0;
     for run in differs.chunk_by(|a, b| a == b) {

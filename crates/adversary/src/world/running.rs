@@ -38,7 +38,8 @@ impl Running {
         }
         evidence.rows.extend(self.engine.current()?);
         if let Some((folder, cells)) = &self.folder {
-            for (path, bytes) in files::read_all(folder)?.into_iter().filter(|(path, _)| cells.contains(path)) {
+            for (path, bytes) in files::read_all(folder)?.into_iter().filter(|(path, _)| cells.contains(path))
+            {
                 evidence.pages.extend(files::pages(&bytes).map(<[u8]>::to_vec));
                 evidence.other.extend([path.into_os_string().into_encoded_bytes(), bytes]);
             }

@@ -81,7 +81,9 @@ impl History {
                 let known = person.accounts.iter_mut().find(|known| known.name == account);
                 match known {
                     Some(known) => person.maybe.extend(known.password.take()),
-                    None if there(&account) => person.accounts.push(Account { name: account, password: None }),
+                    None if there(&account) => {
+                        person.accounts.push(Account { name: account, password: None })
+                    }
                     None => person.maybe.push(account),
                 }
             }

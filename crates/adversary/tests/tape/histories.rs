@@ -82,7 +82,8 @@ fn one_deletion_is_enough() {
     let folder = tempfile::tempdir().unwrap();
     let mut history = in_memory(&folder, 1, true);
     let save = Op::Put { who: 0, spot: 0, size: Size::Small };
-    run(&mut history, &[save, Op::ForgetVersion { who: 0, spot: 0, nth: 0 }]).unwrap_or_else(|leak| panic!("{leak}"));
+    run(&mut history, &[save, Op::ForgetVersion { who: 0, spot: 0, nth: 0 }])
+        .unwrap_or_else(|leak| panic!("{leak}"));
 }
 
 /// The folder's files are kept as they are after every call to a store.

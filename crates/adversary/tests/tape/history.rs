@@ -136,10 +136,11 @@ impl History {
     /// is alive before and after must.
     fn struck(&mut self, calls: Vec<u64>, during: &Op) -> Result<(), Leak> {
         let (before, planted) = (self.live(), self.planted.clone());
-        let gone = self.gone(&planted, &before);
         self.world.strike_after(calls).unwrap();
         self.perform(during).unwrap_or_else(|error| panic!("{during:?}: {error}"));
-        let live: BTreeSet<Canary> = before.intersection(&self.live()).cloned().collect();
+        let after = self.live();
+        let live: BTreeSet<Canary> = before.intersection(&after).cloned().collect();
+        let gone = self.gone(&planted, &before.union(&after).cloned().collect());
         for evidence in self.world.strikes().unwrap() {
             self.search(&evidence, &live, &gone)?;
             self.did("strike");

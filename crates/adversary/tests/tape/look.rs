@@ -21,7 +21,7 @@ pub(crate) struct Seen {
     pub(crate) messages: BTreeMap<Canary, String>,
 }
 
-/// Looks at everything of these people.
+/// Looks at everything of these people, in a vault that was just opened.
 pub(crate) fn look(world: &World, people: &[Person]) -> Result<Seen, WorldError> {
     let mut seen = Seen::default();
     for (who, person) in people.iter().enumerate() {
@@ -30,17 +30,13 @@ pub(crate) fn look(world: &World, people: &[Person]) -> Result<Seen, WorldError>
                 seen.alive[who] = true;
                 seen.canaries.insert(person.id.clone());
                 seen.consent[who] = seen.person(&subject, &person.id)?;
-                // A slot without versions is in no list.
-                for slot in &person.slots {
-                    if subject.saves().versions(slot.game.as_str(), slot.name.as_str(), &Page::default()).is_ok() {
-                        seen.canaries.extend([slot.game.clone(), slot.name.clone()]);
-                    }
-                }
             }
             Err(VaultError::SubjectErased { .. } | VaultError::SubjectUnknown) => {}
             Err(other) => return Err(other.into()),
         }
     }
+    // A slot without versions is in no list. Its name was found with the others.
+    world.vault()?.text_in_memory(&mut |text| seen.text(text));
     Ok(seen)
 }
 

@@ -69,7 +69,8 @@ impl History {
 
     fn put(&mut self, who: usize, spot: usize, size: Size) -> Done {
         let content = [self.plant(), self.plant()];
-        let known = self.people[who].slots.get(spot % SPOTS).map(|slot| [slot.game.clone(), slot.name.clone()]);
+        let known =
+            self.people[who].slots.get(spot % SPOTS).map(|slot| [slot.game.clone(), slot.name.clone()]);
         let [game, name] = known.unwrap_or_else(|| [self.plant(), self.plant()]);
         self.doubt = Doubt::Version { who, slot: [game.clone(), name.clone()], content: content.clone() };
         let saves = self.subject(who)?.saves();

@@ -11,7 +11,7 @@ use crate::filler::Size;
 use crate::op::{Op, PEOPLE, SPOTS};
 
 /// Calls to stores in one event: a power cut comes within so many.
-const CALLS: u64 = 14;
+const CALLS: u64 = 10;
 
 /// What there is, were nothing cut off.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +54,9 @@ impl ReferenceStateMachine for Histories {
             cut.prop_map(|(after, tear, during)| Op::Cut { after, tear: Tear(tear), during: during.into() })
                 .boxed(),
         ));
-        let strike = (0..CALLS, event).prop_map(|(after, during)| Op::Strike { after, during: during.into() });
-        choices.push((3, strike.boxed()));
+        let strike =
+            (0..CALLS, event).prop_map(|(after, during)| Op::Strike { after, during: during.into() });
+        choices.push((8, strike.boxed()));
         choices.push((if sketch.suspense { 8 } else { 1 }, Just(Op::Seize).boxed()));
         Union::new_weighted(choices).boxed()
     }
@@ -92,7 +93,10 @@ impl Sketch {
         may(4, (0..SPOTS, size).prop_map(move |(spot, size)| Op::Put { who, spot, size }).boxed());
         may(1, Just(Op::Move { who }).boxed());
         may(1, Just(Op::Erase { who }).boxed());
-        may(if person.consent { 2 } else { 1 }, (0..SPOTS).prop_map(move |spot| Op::SetSteam { who, spot }).boxed());
+        may(
+            if person.consent { 2 } else { 1 },
+            (0..SPOTS).prop_map(move |spot| Op::SetSteam { who, spot }).boxed(),
+        );
         for (spot, versions) in person.slots.iter().copied().enumerate() {
             may(1, Just(Op::ForgetSlot { who, spot }).boxed());
             may(1, Just(Op::Break { who, spot }).boxed());

@@ -57,7 +57,8 @@ fn power_cuts_within_an_operation() {
             let tear = Tear(after.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let cut = Op::Cut { after, tear, during: event.clone().into() };
             let steps: Vec<Op> = BEFORE.iter().cloned().chain([cut]).collect();
-            run(&mut history, &steps).unwrap_or_else(|leak| panic!("{event:?} cut off in call {after}: {leak}"));
+            run(&mut history, &steps)
+                .unwrap_or_else(|leak| panic!("{event:?} cut off in call {after}: {leak}"));
             if history.done.contains_key("power cut that came too late") {
                 assert!(after >= 3, "{event:?} makes {after} calls");
                 break;
