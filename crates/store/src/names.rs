@@ -104,6 +104,15 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Shows every name that is kept. For the tape adversary, which seizes what is in memory.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(&str)) {
+        let kept = lock(&self.0);
+        let names = kept.tables.iter().flat_map(|(_, table)| table.names.keys());
+        names.flat_map(|name| &name.0).for_each(|part| visit(part));
+    }
+}
+
 impl Kept {
     fn keep(&mut self, key: (Handle, Class), table: Table) {
         self.names += table.names.len();

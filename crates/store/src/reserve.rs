@@ -55,6 +55,11 @@ impl Person {
 }
 
 impl Reserved {
+    /// Shows the names that compartments are promised for. For the tape adversary.
+    pub(crate) fn each_name(&self, visit: &mut dyn FnMut(&str)) {
+        lock(&self.names).keys().flat_map(|(_, _, name)| &name.0).for_each(|part| visit(part));
+    }
+
     /// The highest compartment promised in a class; 0 if there is none. The caller holds the person's lock.
     pub(crate) fn highest_compartment(&self, handle: Handle, class: Class) -> u32 {
         let names = lock(&self.names);
