@@ -35,7 +35,7 @@ fn a_cell_is_replaced_by_the_command() {
     let current = fs::read(&new).unwrap();
     fs::write(&new, &kept).unwrap();
     let refused = Server::try_start(&server::binary(), &data, &[]).err().unwrap();
-    assert!(refused.code == Some(1) && refused.stderr.contains("different age"), "{refused:?}");
+    assert!(refused.code == Some(5) && refused.stderr.contains("different age"), "{refused:?}");
     fs::write(&new, current).unwrap();
 
     let nothing = server::run(&data, &["doctor", "--cell-destroyed", from, "--yes"]);

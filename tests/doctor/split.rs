@@ -51,7 +51,7 @@ fn a_split_vault_is_made_by_a_setting_and_shown() {
     let moved = folder.path().join("moved");
     fs::rename(&disk, &moved).unwrap();
     let refused = Server::try_start(&server::binary(), &data, &[]).err().unwrap();
-    assert!(refused.code == Some(1) && refused.stderr.contains("setting `cells`"), "{refused:?}");
+    assert!(refused.code == Some(5) && refused.stderr.contains("setting `cells`"), "{refused:?}");
     assert!(refused.stderr.contains(cell.to_str().unwrap()), "{refused:?}");
     assert_eq!(start(&data, &moved.join("root.cell")).stop().code, Some(0));
     // As a variable, and in the file.
@@ -123,7 +123,7 @@ fn destroying_either_share_is_erasure() {
         bytes[4096..].fill(0);
         fs::write(&destroyed, bytes).unwrap();
         let refused = Server::try_start(&server::binary(), &data, &[]).err().unwrap();
-        assert!(refused.code == Some(1) && !refused.panicked(), "{refused:?}");
+        assert!(refused.code == Some(5) && !refused.panicked(), "{refused:?}");
         let name = destroyed.to_str().unwrap();
         assert!(refused.stderr.contains(name) && refused.stderr.contains("no whole share"), "{refused:?}");
         fs::write(&destroyed, whole).unwrap();

@@ -31,7 +31,7 @@ impl Secrets {
         keyring.secrets_in_memory(&mut |secret| take(&secret, &mut memory));
         keys.extend(memory.iter().filter_map(|held| match held {
             Held::Key(key) => Some(*key),
-            Held::Page { .. } => None,
+            Held::Page { .. } | Held::Text(_) => None,
         }));
         Self { keys, cell, memory }
     }

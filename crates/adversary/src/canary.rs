@@ -22,6 +22,12 @@ impl Canary {
     }
 
     /// All canaries that can be read in these bytes.
+    pub fn all_in(bytes: &[u8]) -> BTreeSet<Self> {
+        let mut found = BTreeSet::new();
+        Self::find(bytes, &mut found);
+        found
+    }
+
     pub(crate) fn find(bytes: &[u8], found: &mut BTreeSet<Self>) {
         let starts = bytes.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
         for (at, _) in starts {

@@ -11,6 +11,8 @@ pub struct Evidence {
     pub pages: Vec<Vec<u8>>,
     /// Any other bytes: ledger, root pointers, keys that were deleted or asked for, whole files.
     pub other: Vec<Vec<u8>>,
+    /// Everything that was logged.
+    pub logs: Vec<u8>,
     /// The root cells' bytes at the seizure.
     pub cells: Vec<Vec<u8>>,
     /// Secrets in memory at the seizure.
@@ -29,4 +31,6 @@ pub enum Held {
         /// Its 976 bytes.
         body: Vec<u8>,
     },
+    /// Plaintext that is kept for speed.
+    Text(String),
 }

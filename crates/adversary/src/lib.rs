@@ -17,6 +17,7 @@
 mod canary;
 mod closure;
 mod evidence;
+mod logs;
 mod tape;
 mod verdict;
 mod world;
@@ -24,6 +25,7 @@ mod world;
 pub use canary::Canary;
 pub use closure::{Counts, Report, close};
 pub use evidence::{Evidence, Held};
-pub use tape::{Tape, TapeBlobs, TapeCell, TapeEngine, TapeLedger, TapePages};
+pub use logs::Logs;
+pub use tape::{Tape, TapeBlobs, TapeCell, TapeEngine, TapeLedger, TapePages, Tear};
 pub use verdict::{Leak, judge};
 pub use world::{FolderGround, Ground, KeyParts, MemoryGround, Rows, SeizableCell, World, WorldError};

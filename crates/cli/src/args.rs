@@ -37,6 +37,9 @@ pub(crate) struct Common {
     /// vault is made: where to make it. Later: where it is now
     #[arg(long = "cell", global = true, value_name = "FILE")]
     pub(crate) cells: Vec<PathBuf>,
+    /// Open the vault also where the system may write keys to swap
+    #[arg(long, global = true)]
+    pub(crate) allow_swappable_keys: bool,
     /// Print JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,

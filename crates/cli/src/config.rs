@@ -22,6 +22,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("saves.compress", Kind::Switch),
     ("saves.max_size", Kind::Number),
     ("saves.require_precondition", Kind::Switch),
+    ("memory.key_cache", Kind::Number),
+    ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
     ("limits.queue", Kind::Number),
     ("limits.uploads", Kind::Number),
@@ -56,6 +58,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) saves: Saves,
     #[serde(default)]
+    pub(crate) memory: Memory,
+    #[serde(default)]
     pub(crate) limits: Limits,
 }
 
@@ -66,6 +70,15 @@ pub(crate) struct Saves {
     pub(crate) max_size: Option<u64>,
     #[serde(default)]
     pub(crate) require_precondition: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Memory {
+    /// Bytes of key pages kept in memory.
+    pub(crate) key_cache: Option<usize>,
+    #[serde(default)]
+    pub(crate) allow_swappable_keys: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +110,7 @@ impl Settings {
         if !flags.cells.is_empty() {
             settings.cells.clone_from(&flags.cells);
         }
+        settings.memory.allow_swappable_keys |= flags.allow_swappable_keys;
         settings.url = flags.url.clone().or(settings.url);
         settings.token_file = flags.token_file.clone().or(settings.token_file);
         Ok(settings)

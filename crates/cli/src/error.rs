@@ -59,6 +59,11 @@ pub(crate) enum CliError {
     /// The process could not be hardened.
     #[error("the process could not be hardened ({0}); Linux 3.17 or newer with seccomp is needed")]
     Harden(String),
+    /// Keys would not stay in memory.
+    #[error(
+        "this machine has swap, and keys could be written to it: {0}. Raise the limit (LimitMEMLOCK=infinity in a systemd unit, `ulimit -l`), switch swap off, or, where swap is encrypted under a key that is lost at power off, say --allow-swappable-keys"
+    )]
+    SwappableKeys(String),
 }
 
 impl CliError {
@@ -87,6 +92,7 @@ impl CliError {
             | Self::Token(_)
             | Self::Serve(_)
             | Self::Harden(_)
+            | Self::SwappableKeys(_)
             | Self::Tour(_)
             | Self::Bench(_)
             | Self::Unsound(_)

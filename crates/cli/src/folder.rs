@@ -13,25 +13,27 @@ use oubliette_service::{
 };
 use oubliette_store::{Vault, VaultError, VaultOptions};
 
-use crate::{config::Settings, error::CliError, output::Progress};
+use crate::{config::Settings, error::CliError, harden, output::Progress};
 
 /// What the vault is opened with: the settings, and a child process that looks at the row engine first.
-pub(crate) fn options(settings: &Settings) -> VaultOptions {
+/// Refused where the system may write keys to disk.
+pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
     let mut options = VaultOptions {
         compress: settings.saves.compress,
         max_save: settings.saves.max_size,
         cells: settings.cells.clone(),
+        key_cache: Some(harden::key_cache(&settings.memory)?),
         ..VaultOptions::default()
     };
     options.engine.sled.verifier = Some(Arc::new(verify_in_child));
-    options
+    Ok(options)
 }
 
 /// Carries an operator command out: on the folder itself, or through `admin.sock` if a service holds it.
 pub(crate) fn operate(settings: &Settings, command: &Command) -> Result<Answer, CliError> {
     let mut bar = Progress::steps();
     let mut progress = |what: &str, done: u64| bar.at(what, done);
-    let mut options = options(settings);
+    let mut options = options(settings)?;
     options.remake_key_copies = matches!(command, Command::Fsck { repair: true });
     match Vault::open(&settings.data, options) {
         Err(VaultError::InUse { .. }) => Ok(admin::call(&settings.data, command, &mut progress)?),

@@ -1,17 +1,63 @@
 //! What changes the whole process and is therefore done by the binary alone.
 
-use std::panic;
+use std::{fs, panic};
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
-/// No core dumps, no reading of this process's memory by others of the same user, panics without payloads, and the
-/// system-call filter under which sled syncs each of its own writes (docs/sled.md).
+use oubliette_locked::Protection;
+
+use crate::{config::Memory, error::CliError};
+
+/// Key pages kept in memory where it is not said how many, in bytes.
+const KEY_CACHE: usize = 16 << 20;
+/// Less than this is no cache to work with.
+const LEAST_CACHE: usize = 1 << 20;
+/// What keys outside of pages take at most: the covers of the people in memory.
+const LOOSE_KEYS: usize = 3 << 20;
+
+/// No core dumps, no reading of this process's memory by others of the same user, as much locked memory as the limits allow, panics
+/// without payloads, and the system-call filter under which sled syncs each of its own writes (docs/sled.md).
 pub(crate) fn process() -> Result<(), String> {
     quiet_panics();
     // Limits may already be lower than asked for; a failure leaves things as they were.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let hard = getrlimit(Resource::Memlock).maximum;
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: hard, maximum: hard });
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| error.to_string())?;
     oubliette_engine::deny_sync_file_range().map_err(|error| error.to_string())
+}
+
+/// Bytes of key pages to keep in memory. Refused where keys could reach a swap area; where nothing is said, the cache is as large as
+/// locked memory has room for.
+pub(crate) fn key_cache(settings: &Memory) -> Result<usize, CliError> {
+    let room = lockable().saturating_sub(LOOSE_KEYS).min(lockable() / 2);
+    let cache = settings.key_cache.unwrap_or(KEY_CACHE.min(room).max(LEAST_CACHE));
+    if settings.allow_swappable_keys || swap_areas() == 0 {
+        return Ok(cache);
+    }
+    match oubliette_locked::protection() {
+        Protection::Plain => Err(CliError::SwappableKeys("the system locks no memory for them".to_owned())),
+        _ if cache > room => Err(CliError::SwappableKeys(format!(
+            "they need {} KiB of locked memory, the limit is {} KiB",
+            (cache + LOOSE_KEYS) >> 10,
+            lockable() >> 10
+        ))),
+        _ => Ok(cache),
+    }
+}
+
+/// Swap files and partitions in use.
+pub(crate) fn swap_areas() -> usize {
+    // One line each below a heading. Where the list cannot be read there is no swap in this kernel.
+    fs::read_to_string("/proc/swaps").map_or(0, |list| list.lines().skip(1).count())
+}
+
+/// Bytes that this process may lock.
+fn lockable() -> usize {
+    let unlimited = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
+    let limit = getrlimit(Resource::Memlock).current.filter(|_| !unlimited);
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// A panic's message may hold what was being worked on; the place is enough to find the bug.

@@ -14,6 +14,8 @@ mod harden;
 mod output;
 mod tour;
 
+pub use oubliette_locked::WipingAlloc;
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -90,7 +90,7 @@ impl Client {
             request = request.header(header::EXPECT, "100-continue");
         }
         let mut failed = None;
-        let mut content = Noting { content, failed: &mut failed };
+        let mut content = Noting { content, left: options.length, failed: &mut failed };
         let sent = self.send(request, SendBody::from_reader(&mut content));
         if let Some(error) = failed {
             return Err(ClientError::Content(error));
@@ -211,20 +211,112 @@ fn length(response: &Response<Body>) -> Result<u64, ClientError> {
         .ok_or_else(|| ClientError::Answer("no Content-Length".to_owned()))
 }
 
-/// Tells a failure of the caller's reader from one of the connection.
+/// Tells a failure of the caller's reader from one of the connection. A reader that gives fewer or more bytes than were announced has
+/// failed, too: of one that ends early the connection would go on asking for the rest, of one that does not end it would drop it.
 struct Noting<'a> {
     content: &'a mut dyn Read,
+    /// Bytes that must still come, if their number was announced.
+    left: Option<u64>,
     failed: &'a mut Option<io::Error>,
+}
+
+impl Noting<'_> {
+    fn checked(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.left else { return self.content.read(into) };
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+        let Some(into) = into.get_mut(..most).filter(|into| !into.is_empty()) else { return Ok(0) };
+        let read = self.content.read(into)?;
+        let left = left.saturating_sub(read as u64);
+        if read == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("the content ended {left} bytes short of the length that was announced"),
+            ));
+        }
+        // Before the last bytes go out: then nothing is stored.
+        if left == 0 && more_follows(self.content)? {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the content is longer than the length that was announced",
+            ));
+        }
+        self.left = Some(left);
+        Ok(read)
+    }
+}
+
+/// Whether a reader has anything left.
+fn more_follows(content: &mut dyn Read) -> io::Result<bool> {
+    loop {
+        match content.read(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return Ok(read? > 0),
+        }
+    }
 }
 
 impl Read for Noting<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.content.read(into).map_err(|error| {
+        self.checked(into).map_err(|error| {
             let kind = error.kind();
             if kind != io::ErrorKind::Interrupted {
                 *self.failed = Some(error);
             }
             kind.into()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, thread};
+
+    use super::*;
+
+    /// Sends `content` with an announced length to somebody who reads until the connection ends and answers nothing.
+    fn send(content: &[u8], length: u64) -> (Result<SaveStored, ClientError>, Vec<u8>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let reads = thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut received = Vec::new();
+            // A connection that is torn down is an end as well.
+            let _ = connection.read_to_end(&mut received);
+            received
+        });
+        let options = SaveOptions { length: Some(length), ..SaveOptions::default() };
+        let client = Client::new(&format!("http://{address}"), "t").unwrap();
+        let sent = client.put_save("u", "g", "s", &mut &*content, &options);
+        drop(client);
+        (sent, reads.join().unwrap())
+    }
+
+    /// The client asked such a reader for the missing bytes for ever.
+    #[test]
+    fn a_reader_that_ends_early_is_an_error() {
+        for (content, length) in [(&b""[..], 1), (b"four", 5), (b"four", 1 << 19)] {
+            let (sent, _) = send(content, length);
+            let Err(ClientError::Content(error)) = sent else { panic!("{sent:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            assert!(error.to_string().contains("short of the length"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_goes_on_is_an_error_before_its_last_announced_byte_is_sent() {
+        let (sent, received) = send(b"123456", 5);
+        let Err(ClientError::Content(error)) = sent else { panic!("{sent:?}") };
+        assert!(error.to_string().contains("longer"), "{error}");
+        assert!(!received.ends_with(b"12345"));
+    }
+
+    #[test]
+    fn what_was_announced_goes_through() {
+        let mut failed = None;
+        let mut content = &b"12345"[..];
+        let mut noting = Noting { content: &mut content, left: Some(5), failed: &mut failed };
+        let mut read = Vec::new();
+        noting.read_to_end(&mut read).unwrap();
+        assert_eq!((read.as_slice(), failed.is_none()), (&b"12345"[..], true));
     }
 }

@@ -23,5 +23,7 @@ pub const CELL_CHECK: &[u8] = b"oubliette/v1/cell/check";
 pub const ANCHOR_SLOT: &[u8] = b"oubliette/v1/anchor/slot";
 /// Key of an anchor row; followed by the row's first 9 bytes.
 pub const ANCHOR_ROW: &[u8] = b"oubliette/v1/anchor/row";
+/// Key of a redo record of the anchor; followed by the record's first 40 bytes.
+pub const ANCHOR_REDO: &[u8] = b"oubliette/v1/anchor/redo";
 /// Key of the row digests.
 pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";

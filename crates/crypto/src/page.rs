@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use oubliette_locked::Locked;
+use zeroize::ZeroizeOnDrop;
 
 use crate::aead::{open_in_place, seal_in_place};
 use crate::ids::random_page_id;
@@ -58,30 +59,25 @@ impl PageHeader {
     }
 }
 
-/// A page's plaintext, wiped on drop. Unused bytes are zero.
-pub struct PageBody(Box<[u8; PAGE_BODY]>);
+/// A page's plaintext, where keys live, wiped on drop. Unused bytes are zero.
+pub struct PageBody(Locked<PAGE_BODY>);
 
 impl PageBody {
     /// All zero, to be filled in place.
     pub fn zeroed() -> Self {
-        Self(Box::new([0; PAGE_BODY]))
+        Self(Locked::zeroed())
     }
     /// The plaintext: keys.
     pub fn expose(&self) -> &[u8; PAGE_BODY] {
-        &self.0
+        self.0.expose()
     }
     /// The plaintext, to be filled in place.
     pub fn expose_mut(&mut self) -> &mut [u8; PAGE_BODY] {
-        &mut self.0
+        self.0.expose_mut()
     }
 }
 
-impl Drop for PageBody {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
+// `Locked` wipes what it drops.
 impl ZeroizeOnDrop for PageBody {}
 
 impl fmt::Debug for PageBody {
@@ -167,8 +163,8 @@ pub fn open_page(
         return Err(CryptoError::Unopenable);
     }
     let mut body = PageBody::zeroed();
-    body.0.copy_from_slice(text);
-    open_in_place(key, head, body.0.as_mut_slice(), tag)?;
+    body.expose_mut().copy_from_slice(text);
+    open_in_place(key, head, body.expose_mut(), tag)?;
     Ok(body)
 }
 

@@ -1,26 +1,28 @@
 //! Keys, one type per role, so that one cannot stand where another belongs.
 //!
-//! The bytes live in a box of their own (a move copies the pointer, not the key), are filled in place and wiped on drop.
-//! No type here can be cloned, compared or serialised, and `Debug` prints the name only.
+//! The bytes live in memory that is locked and, where the kernel can, out of everybody else's reach (`oubliette-locked`); a move
+//! copies the address, not the key. They are filled in place and wiped on drop. No type here can be cloned, compared or serialised,
+//! and `Debug` prints the name only.
 //!
 #![doc = include_str!("../../../docs/key-hierarchy.md")]
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use oubliette_locked::Locked;
+use zeroize::ZeroizeOnDrop;
 
 use crate::CryptoError;
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        pub struct $name(Box<[u8; 32]>);
+        pub struct $name(Locked<32>);
 
         impl $name {
             /// 32 fresh bytes from the operating system.
             pub fn generate() -> Result<Self, CryptoError> {
-                let mut key = Self(Box::new([0; 32]));
-                fill_random(key.0.as_mut_slice())?;
+                let mut key = Self(Locked::zeroed());
+                fill_random(key.0.expose_mut())?;
                 Ok(key)
             }
             /// Copies a key of exactly 32 bytes. Wiping `bytes` stays the caller's duty.
@@ -32,24 +34,19 @@ macro_rules! secret {
             }
             /// The key itself.
             pub fn expose(&self) -> &[u8; 32] {
-                &self.0
+                self.0.expose()
             }
         }
 
         impl Secret for $name {
             fn fill(write: impl FnOnce(&mut [u8; 32])) -> Self {
-                let mut key = Self(Box::new([0; 32]));
-                write(&mut key.0);
+                let mut key = Self(Locked::zeroed());
+                write(key.0.expose_mut());
                 key
             }
         }
 
-        impl Drop for $name {
-            fn drop(&mut self) {
-                self.0.zeroize();
-            }
-        }
-
+        // `Locked` wipes what it drops.
         impl ZeroizeOnDrop for $name {}
 
         impl fmt::Debug for $name {

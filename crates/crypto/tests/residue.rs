@@ -12,6 +12,7 @@ use oubliette_crypto::{
     Branch, CellShare, Class, Cover, CryptoError, Leaf, PageHeader, PageKind, PageRef, Path, TreeSeed,
     VaultId, open_page, seal_fresh_page,
 };
+use oubliette_locked::{Protection, protection};
 use zeroize::Zeroize;
 
 const VAULT: VaultId = VaultId([1; 16]);
@@ -56,9 +57,14 @@ impl Wanted {
     }
 }
 
-/// The secret is found while `holder` lives, which shows that the search works, and not afterwards.
+/// The secret is found while it stands in ordinary memory, which shows that the search works; while `holder` lives, only where the
+/// kernel has no secret memory; and not afterwards.
 fn dies_with<T>(what: &str, wanted: &Wanted, holder: T) {
+    let mut plain = Box::new([0; 32]);
+    plain.iter_mut().zip(&wanted.0).for_each(|(to, masked)| *to = !masked);
     assert!(wanted.copies() > 0, "{what}: the search finds nothing");
+    plain.zeroize();
+    assert_eq!(wanted.copies() == 0, protection() == Protection::Secret, "{what}: in use");
     drop(holder);
     assert_eq!(wanted.copies(), 0, "{what}: copies stay behind");
 }
@@ -124,7 +130,7 @@ fn cuts(leaf: &Leaf, step: usize) {
     drop(above);
 
     let mut cover = Cover::fresh(seed);
-    assert!(wanted[0].copies() > 0);
+    assert_eq!(wanted[0].copies() == 0, protection() == Protection::Secret);
     cover.cut::<CryptoError>(&[path], &mut |_| unreachable!(), &mut Vec::new()).unwrap();
     let packed = cover.pack::<CryptoError>(
         &mut |_| unreachable!(),

@@ -253,11 +253,15 @@ def derivations():
     pointer = fixed("pointer", 120)
     digest_key = hkdf(anchor_key, b"", b"oubliette/v1/anchor/digest")
     row_key, value = fixed("row key", 30), fixed("row value", 100)
-    slot_header = b"OUBANCH1" + (7).to_bytes(8, "big") + bytes(8)
+    slot_header = b"OUBANCH2" + (7).to_bytes(8, "big") + bytes(8)
     slot_salt, digests = fixed("slot salt"), fixed("digests", 100)
     slot_key = hkdf(anchor_key, slot_salt, b"oubliette/v1/anchor/slot" + slot_header)
-    row_header = bytes([1]) + (7).to_bytes(8, "big")
+    row_header = bytes([2]) + (7).to_bytes(8, "big")
     anchor_row_key = hkdf(anchor_key, slot_salt, b"oubliette/v1/anchor/row" + row_header)
+    redo_rows = bytes([5]) + b"key 1" + b"\x01\x00\x05" + b"value" + bytes([5]) + b"key 2" + b"\x00"
+    redo_body = bytes([1, 26]) + fixed("digest") + (3).to_bytes(8, "big") + (99).to_bytes(8, "big") + b"\x00\x02" + redo_rows
+    redo_header = b"OUBREDO1" + (7).to_bytes(8, "big") + (48 + len(redo_body)).to_bytes(4, "big") + bytes(4) + fixed("chain", 16)
+    redo_key = hkdf(anchor_key, slot_salt, b"oubliette/v1/anchor/redo" + redo_header)
     return {
         "vault": vault.hex(),
         "shares": [share.hex() for share in shares],
@@ -283,6 +287,9 @@ def derivations():
         "anchor slot": (slot_salt + seal(slot_key, slot_header, digests)).hex(),
         "anchor row header": row_header.hex(),
         "anchor row": (slot_salt + seal(anchor_row_key, row_header, digests)).hex(),
+        "anchor redo body": redo_body.hex(),
+        "anchor redo header": redo_header.hex(),
+        "anchor redo": (slot_salt + seal(redo_key, redo_header, redo_body)).hex(),
     }
 
 

@@ -57,12 +57,20 @@ pub(crate) struct Core {
     pub(crate) keys: VaultKeys,
     pub(crate) root: RwLock<Root>,
     pub(crate) queue: Queue,
-    /// What is wrong although the vault works.
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Notes,
     people: Mutex<People>,
     poison: OnceLock<String>,
     /// Pages superseded since the last inventory, while somebody wants to know.
     superseded: Mutex<Option<Vec<PageId>>>,
+}
+
+/// What opening found out.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// What was damaged and is whole again.
+    pub(crate) mended: Vec<String>,
+    /// What is wrong although the vault works.
+    pub(crate) lost: Vec<String>,
 }
 
 /// The current root, without its secret: that stays with the writer.
@@ -86,7 +94,7 @@ impl Core {
         ledger: Arc<dyn RootLedger>,
         options: KeyringOptions,
         root: Root,
-        notes: Vec<String>,
+        notes: Notes,
     ) -> Result<Self, KeyringError> {
         Ok(Self {
             pages,

@@ -61,7 +61,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use core::KeyringOptions;
 pub use error::KeyringError;
 pub use keyring::{CellReport, Keyring, MemorySecret, VerifyReport};
-pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord};
+pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord, Settled};
 pub use oubliette_crypto::cover::HighestCut;
 pub use person::{KeyLease, OperationGuard, RestrictionChange, Restrictions, Subject};
 pub use records::{CutRecord, ErasureOutcome, ErasureRecord, Fence};

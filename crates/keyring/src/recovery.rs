@@ -8,9 +8,9 @@ use oubliette_crypto::{CellShare, PageBody, PageKind, PageRef, RootKey, VaultId}
 use oubliette_engine::PageStore;
 
 use crate::cell::{CellState, ErasureClass, RootCell, RootPointer};
-use crate::core::{Core, KeyringOptions, Root};
+use crate::core::{Core, KeyringOptions, Notes, Root};
 use crate::error::{KeyringError, malformed};
-use crate::ledger::{LedgerError, RootLedger, RootRecord};
+use crate::ledger::{RootLedger, RootRecord, Settled};
 use crate::pages::{Pages, Staged};
 use crate::tree::{Children, RootNode};
 use crate::vault_page::{LastDeletion, Queues, VaultPage};
@@ -56,7 +56,7 @@ pub(crate) fn create(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     cells.iter().for_each(|cell| cell.watch());
 
     let root = Root { node, vault: vault_page, pointer };
-    Ok((Core::new(pages, cells, parts.ledger, parts.options, root, Vec::new())?, root_key))
+    Ok((Core::new(pages, cells, parts.ledger, parts.options, root, Notes::default())?, root_key))
 }
 
 /// Opens a vault after any kind of stop. A deletion that reached all cells is finished, any other is withdrawn.
@@ -65,6 +65,7 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     let states = cells.iter().map(|cell| cell.read()).collect::<Result<Vec<_>, _>>()?;
     let epoch = settled_epoch(&cells, &states)?;
     let Current { root_key, pointer, doubtful } = current_pointer(&vault, &states, epoch)?;
+    let ledger = Arc::clone(&parts.ledger);
 
     let pages = Pages::new(vault, parts.pages, parts.options.page_cache_bytes);
     let page = PageRef {
@@ -75,6 +76,7 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     let body = root_page(&pages, &page, &pointer, doubtful)?;
     let node = RootNode::decode(&body).map_err(malformed("root"))?;
     let vault_page = VaultPage::read(&mut |kind, page| pages.read_stored(kind, page), &node.vault_page)?;
+    refuse_if_older(ledger.as_ref(), &vault_page, &pointer)?;
 
     for (cell, state) in cells.iter().zip(&states) {
         settle(cell.as_ref(), state, epoch)?;
@@ -83,11 +85,17 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
             cell.point(&pointer)?;
         }
     }
-    let root = Root { node, vault: vault_page, pointer };
+    // Of a deletion that an earlier run made: nobody here saw where it wrote, so a file counts as unverified still.
+    let class = cells.iter().map(|cell| cell.class()).max().unwrap_or(ErasureClass::E0);
     cells.iter().for_each(|cell| cell.watch());
-    let doubt = doubtful.then(|| POINTERS_LOST.to_owned());
-    let notes =
-        doubt.into_iter().chain(catch_up(parts.ledger.as_ref(), &root, unwatched_class(&cells))?).collect();
+    let newest = newest_record(&vault_page, &pointer, &root_key, &states, class);
+    let Settled { mended, mut lost } = match &newest {
+        Some(newest) => ledger.settle(pointer.epoch.saturating_sub(1), newest)?,
+        None => Settled::default(),
+    };
+    lost.extend(doubtful.then(|| POINTERS_LOST.to_owned()));
+    let root = Root { node, vault: vault_page, pointer };
+    let notes = Notes { mended, lost };
     Ok((Core::new(pages, cells, parts.ledger, parts.options, root, notes)?, root_key))
 }
 
@@ -224,49 +232,49 @@ fn settle(cell: &dyn RootCell, state: &CellState, epoch: u64) -> Result<(), Keyr
     Ok(())
 }
 
-/// The class of a deletion that an earlier run made: nobody saw where it wrote, so a file counts as unverified.
-fn unwatched_class(cells: &[Arc<dyn RootCell>]) -> ErasureClass {
-    let class = cells.iter().map(|cell| cell.class()).filter(|class| *class != ErasureClass::E1).max();
-    class.unwrap_or(ErasureClass::E0)
+/// Cell and key pages that were put back from a copy open as well as ever, and with them everyone erased since. The ledger, which
+/// nobody rolls back with them, knows a later deletion.
+fn refuse_if_older(
+    ledger: &dyn RootLedger,
+    vault: &VaultPage,
+    pointer: &RootPointer,
+) -> Result<(), KeyringError> {
+    let last = ledger.last()?;
+    if last <= vault.last_deletion.generation_after {
+        return Ok(());
+    }
+    Err(KeyringError::Cells {
+        detail: format!(
+            "they and the key pages are at generation {}, the ledger records a deletion of generation {last}. They are an older copy, and would bring back \
+             whoever was erased since. Put back the cell and the key pages that were there last",
+            pointer.generation
+        ),
+    })
 }
 
-/// Adds the last deletion's record if a crash came before it was written. Only the current generation can lack it: the
-/// record is durable before the next commit begins. Answers a note if an older one is gone, or the ledger is damaged: evidence
-/// that is lost keeps nobody from their content.
-fn catch_up(
-    ledger: &dyn RootLedger,
-    root: &Root,
+/// The record of the last deletion, as cell and vault page know it; `None` if there was no deletion, or if the pointer that it
+/// ended in is damaged.
+fn newest_record(
+    vault: &VaultPage,
+    pointer: &RootPointer,
+    root_key: &RootKey,
+    states: &[CellState],
     cell_class: ErasureClass,
-) -> Result<Option<String>, KeyringError> {
-    let last = &root.vault.last_deletion;
-    if last.generation_after == 0 {
-        return Ok(None);
-    }
-    let damaged = match ledger.find(last.generation_after) {
-        Ok(Some(_)) => return Ok(None),
-        Ok(None) => None,
-        Err(error @ LedgerError::Damaged { .. }) => Some(error.to_string()),
-        Err(error) => return Err(error.into()),
-    };
-    if last.generation_after != root.pointer.generation {
-        let lacks =
-            || format!("the ledger lacks the record of generation {}; restore it", last.generation_after);
-        return Ok(Some(damaged.unwrap_or_else(lacks)));
-    }
-    let appended = ledger.append(&RootRecord {
+) -> Option<RootRecord> {
+    let last = &vault.last_deletion;
+    let own = states.iter().flat_map(|state| &state.slots).map(|slot| &slot.pointer);
+    let ended = own.chain([pointer]).find(|found| {
+        found.generation == last.generation_after && found.verifies(root_key, &pointer.vault)
+    })?;
+    Some(RootRecord {
         generation_before: last.generation_before,
         generation_after: last.generation_after,
         root_before: last.root_before,
-        root_after: root.pointer.root_hash,
+        root_after: ended.root_hash,
         time: last.time,
         removed: last.removed,
         cell_class,
-    });
-    match appended {
-        // Behind a damaged record the search does not see that it is there.
-        Err(LedgerError::OutOfOrder { .. }) if damaged.is_some() => Ok(damaged),
-        appended => appended.map(|()| damaged).map_err(KeyringError::from),
-    }
+    })
 }
 
 fn misfit(detail: &str) -> KeyringError {

@@ -124,6 +124,9 @@ pub struct StatusReport {
     /// The cells, in the order of their shares.
     #[serde(default)]
     pub cells: Vec<Cell>,
+    /// How the memory is kept that keys live in.
+    #[serde(default)]
+    pub key_memory: String,
     /// Why the vault is not ready, where it is not.
     pub problems: Vec<String>,
 }
@@ -212,6 +215,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 sweep_queue: status.sweep_queue,
                 cell_class: status.cell_class,
                 cells: status.cells.into_iter().map(Cell::from).collect(),
+                key_memory: status.key_memory,
                 problems: status.problems,
             }))
         }

@@ -155,7 +155,7 @@ impl Consents {
         let run = Run::items(Class::Profile, CONSENTS);
         let content =
             serde_json::to_vec(event).map_err(|_| VaultError::invalid("consent", "cannot be stored"))?;
-        let place = run.at(self.person.highest(run)? + 1);
+        let place = run.at(self.person.next_seq(run)?);
         self.person.commit(self.person.seal(place, self.person.vault.now(), &[], &content)?, Batch::new())
     }
 

@@ -37,6 +37,7 @@
 mod chats;
 mod check;
 mod consents;
+mod counters;
 mod credentials;
 mod errors;
 mod fsck;
@@ -64,7 +65,7 @@ pub use fsck::FsckReport;
 pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, SystemClock, VaultOptions};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use saves::{Condition, PutOptions, SaveInfo, SaveReader, Saves, SlotInfo};
-pub use status::{CellStatus, NotReady, Status};
+pub use status::{CellStatus, NotReady, Status, key_memory};
 pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, SubjectInfo};
 pub use sweep::SweepReport;
 pub use usage::ClassUsage;

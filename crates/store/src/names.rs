@@ -104,6 +104,15 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Shows every name that is kept. For the tape adversary, which seizes what is in memory.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(&str)) {
+        let kept = lock(&self.0);
+        let names = kept.tables.iter().flat_map(|(_, table)| table.names.keys());
+        names.flat_map(|name| &name.0).for_each(|part| visit(part));
+    }
+}
+
 impl Kept {
     fn keep(&mut self, key: (Handle, Class), table: Table) {
         self.names += table.names.len();
@@ -194,16 +203,6 @@ impl Person {
         if let Some(table) = kept.tables.pop(&(self.handle(), class)) {
             kept.names -= table.names.len();
         }
-    }
-
-    /// Counts rows and cuts, not what this process has promised.
-    pub(crate) fn highest_compartment(&self, class: Class) -> Result<u32, VaultError> {
-        let mut highest = 0;
-        for branch in [Branch::Meta, Branch::Items] {
-            let top = self.rows_in(&Bounds::branch(&self.handle(), class, branch), 1, true)?;
-            highest = top.first().map_or(highest, |(place, _)| highest.max(place.compartment));
-        }
-        Ok(highest.max(self.highest_cut_compartment(class)?))
     }
 
     fn with_names<T>(&self, class: Class, answer: impl FnOnce(&Table) -> T) -> Result<T, VaultError> {

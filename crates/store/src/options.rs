@@ -28,6 +28,8 @@ pub struct VaultOptions {
     pub compress: Option<bool>,
     /// Most bytes in one save; default 256 MiB. More is [`VaultError::TooLarge`](crate::VaultError::TooLarge).
     pub max_save: Option<u64>,
+    /// Most bytes of key pages kept in memory, locked where the system grants it; default 16 MiB.
+    pub key_cache: Option<usize>,
     /// Where the time comes from; default the machine's clock.
     pub clock: Option<Arc<dyn Clock>>,
     /// Set a copy of the key plane that does not open aside, and make it anew from the other; default false, since the disk

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use oubliette_crypto::{Class, Handle, HighestCut, Kind, Leaf, ObjectContext, Path, items_through};
+use oubliette_crypto::{Handle, Kind, Leaf, ObjectContext, Path, items_through};
 use oubliette_engine::{Batch, EngineError};
 use oubliette_keyring::{
     CutRecord, KeyLease, KeyringError, OperationGuard, RestrictionChange, Subject as Keys,
@@ -117,25 +117,6 @@ impl Person {
         Ok(self.keys.is_cut(&Path::leaf(&leaf(place))?)?)
     }
 
-    /// The highest seq of a run that was ever committed, by its row or its cut; `Forgotten` if the whole run was cut.
-    pub(crate) fn highest(&self, run: Run) -> Result<u64, VaultError> {
-        let row = self.rows(run, 0..=u64::MAX, 1, true)?.first().map_or(0, |(place, _)| place.seq);
-        match self.keys.highest_cut(&Path::branch(run.class, run.compartment, run.branch)?)? {
-            HighestCut::None => Ok(row),
-            HighestCut::Some(cut) => Ok(row.max(cut)),
-            HighestCut::All => Err(VaultError::Forgotten),
-        }
-    }
-
-    /// The highest compartment of a class that was wholly cut.
-    pub(crate) fn highest_cut_compartment(&self, class: Class) -> Result<u32, VaultError> {
-        match self.keys.highest_cut(&Path::class(class))? {
-            HighestCut::None => Ok(0),
-            HighestCut::Some(cut) => Ok(u32::try_from(cut).unwrap_or(u32::MAX)),
-            HighestCut::All => Err(VaultError::Forgotten),
-        }
-    }
-
     /// Cuts paths in the person's tree; acknowledged only when nobody holds a key below them any more.
     pub(crate) fn cut(&self, paths: Vec<Path>) -> Result<(), VaultError> {
         self.cut_answer(self.vault.keyring.cut(&self.keys, paths))
@@ -190,15 +171,6 @@ impl Person {
         self.vault.engine.commit(also).map_err(conflict)?;
         draft.committed();
         Ok(())
-    }
-
-    /// Where the next value of a run of items that holds one goes. Between it and what is known of the run one number stays free: the value
-    /// before may have lost its row to a restored backup, and then stood at that number, for its replacement had cut all below it. So
-    /// it is cut with the older ones, instead of sharing its leaf with the new value. A first value has nothing before it to cut.
-    pub(crate) fn next_of_one(&self, run: Run) -> Result<Place, VaultError> {
-        let highest = self.highest(run)?;
-        let next = if highest == 0 { Some(1) } else { highest.checked_add(2) };
-        Ok(run.at(next.ok_or(VaultError::TooLarge { what: "the number of changes", limit: u64::MAX })?))
     }
 
     /// Cuts all items of a run below this one, those included whose rows are not here (lost, or taken away to outlive the cut), and

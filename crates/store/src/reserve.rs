@@ -43,17 +43,23 @@ impl Person {
         let highest = self.highest(run)?;
         let reserved = self.vault.reserved.clone();
         let key = (self.handle(), run);
+        let promised = lock(&reserved.seqs).get(&key).map_or(0, |promise| promise.highest);
+        let seq = self.free_from(run, promised.max(highest).checked_add(1))?;
         let mut seqs = lock(&reserved.seqs);
         let promise = seqs.entry(key).or_insert(Promise { highest: 0, holders: 0 });
-        promise.highest = promise.highest.max(highest) + 1;
+        promise.highest = promise.highest.max(seq);
         promise.holders += 1;
-        let seq = promise.highest;
         drop(seqs);
         Ok(Seq { reserved, key, seq })
     }
 }
 
 impl Reserved {
+    /// Shows the names that compartments are promised for. For the tape adversary.
+    pub(crate) fn each_name(&self, visit: &mut dyn FnMut(&str)) {
+        lock(&self.names).keys().flat_map(|(_, _, name)| &name.0).for_each(|part| visit(part));
+    }
+
     /// The highest compartment promised in a class; 0 if there is none. The caller holds the person's lock.
     pub(crate) fn highest_compartment(&self, handle: Handle, class: Class) -> u32 {
         let names = lock(&self.names);

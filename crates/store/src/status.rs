@@ -28,6 +28,8 @@ pub struct Status {
     pub cell_class: String,
     /// The cells, in the order of their shares.
     pub cells: Vec<CellStatus>,
+    /// How the memory is kept that keys live in: `secret`, `locked` or `plain`.
+    pub key_memory: String,
     /// What an operator should look at.
     pub problems: Vec<String>,
 }
@@ -72,7 +74,15 @@ impl Vault {
             sweep_queue: keyring.sweep_queue().len() as u64,
             cell_class: self.cell_class(),
             cells: self.cells(),
-            problems: self.inner.folder_notes().iter().cloned().chain(not_ready).collect(),
+            key_memory: key_memory(),
+            problems: self
+                .inner
+                .folder_notes()
+                .iter()
+                .cloned()
+                .chain(not_ready)
+                .chain(keys_in_plain_memory())
+                .collect(),
         })
     }
 
@@ -114,4 +124,20 @@ impl From<CellReport> for CellStatus {
     fn from(report: CellReport) -> Self {
         Self { path: report.name, class: report.class.to_string(), doubts: report.doubts }
     }
+}
+
+/// How the memory is kept that keys live in: the worst that any key of this process was given.
+pub fn key_memory() -> String {
+    oubliette_locked::protection().to_string()
+}
+
+/// The vault works without: so this is a thing to look at, no reason not to be ready.
+fn keys_in_plain_memory() -> Option<String> {
+    let most = oubliette_locked::usage().plain_most;
+    (most > 0).then(|| {
+        format!(
+            "{} KiB of keys stood in memory that the system may swap, since no more may be locked: raise the limit (LimitMEMLOCK, `ulimit -l`) or lower memory.key_cache",
+            most.div_ceil(1024)
+        )
+    })
 }

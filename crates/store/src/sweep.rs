@@ -9,7 +9,7 @@ use oubliette_keyring::KeyringError;
 
 use crate::locks::lock;
 use crate::person::{BATCH_ROWS, Person};
-use crate::rows::{Bounds, Place};
+use crate::rows::{Bounds, Place, Run};
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
 
@@ -136,18 +136,22 @@ impl Vault {
             let Some((handle, place)) = Place::parse(&key) else { continue };
             if person.as_ref().is_none_or(|person| person.handle() != handle) {
                 person = match self.by_handle(handle) {
-                    Err(VaultError::SubjectBlocked) => None,
+                    // One lost page of the key plane must not end the work for everybody.
+                    Err(VaultError::SubjectBlocked | VaultError::Corrupt { .. }) => None,
                     other => other?,
                 };
             }
             let Some(person) = &person else { continue };
-            if person.is_cut(place)? {
-                cut.push((key, row));
-            } else if before
-                .replace((handle, place))
-                .is_some_and(|(h, p)| h == handle && p.run() == place.run())
-            {
-                person.settle(place)?;
+            match person.is_cut(place) {
+                Ok(true) => cut.push((key, row)),
+                Ok(false) => {
+                    let last = before.replace((handle, place));
+                    if last.is_some_and(|(h, p)| h == handle && p.run() == place.run()) {
+                        person.settle(place)?;
+                    }
+                }
+                Err(VaultError::Corrupt { .. }) => {}
+                Err(other) => return Err(other),
             }
         }
         report.rows += cut.len() as u64;
@@ -191,17 +195,32 @@ impl Inner {
 }
 
 impl Person {
-    /// Finishes a replacement that a crash interrupted: where a run holds one value, older rows are cut and removed.
+    /// Finishes a replacement that a crash interrupted: where a run holds one value, older rows are cut and removed. Only a value that opens
+    /// replaces another: a row that somebody without keys put above the true one must not cut it. That one is left for `fsck`.
     fn settle(&self, place: Place) -> Result<(), VaultError> {
         let run = place.run();
         let _lock = self.vault.slots.lock((self.handle(), run));
         let newest = match (place.class, place.branch) {
-            (Class::Credentials, Branch::Items) => self.newest_fields(run)?,
+            (Class::Credentials, Branch::Items) => self.newest_fields(run),
             (Class::Profile, Branch::Items) if place.compartment == crate::profile::FACTS => {
-                self.newest(run)?.map(|(place, _)| place)
+                self.newest_whole(run)
             }
-            _ => None,
+            _ => return Ok(()),
         };
-        newest.map_or(Ok(()), |newest| self.cut_older(newest))
+        match newest {
+            Ok(newest) => newest.map_or(Ok(()), |newest| self.cut_older(newest)),
+            Err(VaultError::Corrupt { what }) => {
+                tracing::warn!(what, "a damaged row is left as it is, with those below it; run fsck");
+                Ok(())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The newest row of a run, opened.
+    fn newest_whole(&self, run: Run) -> Result<Option<Place>, VaultError> {
+        let Some((place, row)) = self.newest(run)? else { return Ok(None) };
+        self.open(place, &row)?;
+        Ok(Some(place))
     }
 }

@@ -12,6 +12,7 @@ mod page;
 mod pages;
 mod path;
 mod report;
+mod text;
 mod value;
 
 pub use report::{Counts, Report};
@@ -35,14 +36,16 @@ pub fn close(evidence: &Evidence) -> Report {
     let mut report = Report::default();
     look_in_clear(evidence, &mut report);
 
-    let memory: HashSet<Key> = evidence
-        .memory
-        .iter()
-        .filter_map(|held| match held {
-            Held::Key(key) => Some(*key),
-            Held::Page { .. } => None,
-        })
-        .collect();
+    let mut memory = text::keys(&evidence.logs);
+    for held in &evidence.memory {
+        match held {
+            Held::Key(key) => {
+                memory.insert(*key);
+            }
+            Held::Text(text) => Canary::find(text.as_bytes(), &mut report.reached),
+            Held::Page { .. } => {}
+        }
+    }
     let mut roots = cell::roots(&evidence.cells);
     roots.extend(&memory);
     let everything = evidence.cells.iter().chain(&evidence.other).chain(&evidence.pages);
@@ -84,7 +87,8 @@ pub fn close(evidence: &Evidence) -> Report {
 /// Canaries that need no key at all.
 fn look_in_clear(evidence: &Evidence, report: &mut Report) {
     let pairs = evidence.rows.iter().chain(&evidence.blobs).flat_map(|(key, value)| [key, value]);
-    for bytes in pairs.chain(&evidence.pages).chain(&evidence.other).chain(&evidence.cells) {
+    let kept = evidence.pages.iter().chain(&evidence.other).chain(&evidence.cells);
+    for bytes in pairs.chain(kept).chain([&evidence.logs]) {
         report.counts.bytes += bytes.len() as u64;
         Canary::find(bytes, &mut report.in_clear);
     }

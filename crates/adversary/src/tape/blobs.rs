@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oubliette_engine::{BlobRef, BlobWriter, Blobs, EngineError};
 
-use super::Tape;
+use super::{Tape, Tear, off};
 
 /// A blob store whose blobs are written down, also those that were never finished.
 pub struct TapeBlobs {
@@ -34,7 +34,8 @@ impl Blobs for TapeBlobs {
     }
 
     fn delete(&self, blob: &BlobRef) -> Result<(), EngineError> {
-        self.inner.delete(blob)
+        let torn = |tear: Tear| drop(tear.takes(0).then(|| self.inner.delete(blob)));
+        self.tape.call(|| self.inner.delete(blob), torn, off)
     }
 
     fn disk_bytes(&self) -> Result<u64, EngineError> {
@@ -67,7 +68,13 @@ impl BlobWriter for Writer {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
         self.bytes.extend_from_slice(bytes);
-        self.inner()?.write(bytes)
+        let tape = self.tape.clone();
+        let inner = std::cell::RefCell::new(self.inner()?);
+        let torn = |tear: Tear| {
+            let part = bytes.get(..tear.choose(bytes.len())).unwrap_or_default();
+            drop(inner.borrow_mut().write(part));
+        };
+        tape.call(|| inner.borrow_mut().write(bytes), torn, off)
     }
 
     fn reference(&self) -> BlobRef {
@@ -76,16 +83,17 @@ impl BlobWriter for Writer {
 
     fn finish(mut self: Box<Self>) -> Result<BlobRef, EngineError> {
         let draft = self.reference();
-        match self.inner.take().map(BlobWriter::finish) {
-            Some(Ok(reference)) => {
+        let inner = self.inner.take();
+        // Torn: whether the blob is whole does not matter, since nobody learns its name.
+        let finished = self.tape.call(|| inner.map(BlobWriter::finish).ok_or_else(off)?, |_| (), off);
+        match finished {
+            Ok(reference) => {
                 self.tape.blob(reference.0.clone(), std::mem::take(&mut self.bytes));
                 Ok(reference)
             }
-            failed => {
+            Err(failed) => {
                 self.tape.blob(draft.0, std::mem::take(&mut self.bytes));
-                failed.unwrap_or_else(|| {
-                    Err(EngineError::Poisoned { reason: "the blob was finished".to_owned() })
-                })
+                Err(failed)
             }
         }
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use oubliette_engine::{Batch, Engine, EngineError, Precondition, Row, Sizes, VerifyReport};
 
-use super::Tape;
+use super::{Tape, off};
 
-/// An engine whose batches are written down before they are applied, refused ones included.
+/// An engine whose batches are written down before they are applied, refused ones and those that the power cut included.
 pub struct TapeEngine {
     inner: Arc<dyn Engine>,
     tape: Arc<Tape>,
@@ -49,7 +49,9 @@ impl Engine for TapeEngine {
                 Precondition::Equals(key, value) => self.tape.row(key, value),
             }
         }
-        self.inner.commit(batch)
+        // Atomic: torn means done without a word, or not done.
+        let torn = |tear: super::Tear| drop(tear.takes(0).then(|| self.inner.commit(batch.clone())));
+        self.tape.call(|| self.inner.commit(batch.clone()), torn, off)
     }
 
     fn verify(&self) -> Result<VerifyReport, EngineError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oubliette_keyring::{LedgerError, RootLedger, RootRecord};
 
-use super::Tape;
+use super::{GONE, Tape, Tear};
 
 /// A ledger whose records are written down.
 pub struct TapeLedger {
@@ -19,10 +19,16 @@ impl TapeLedger {
     }
 }
 
+fn gone() -> LedgerError {
+    let source = std::io::Error::other(GONE);
+    LedgerError::Io { op: "appending", path: "(tape)".into(), source }
+}
+
 impl RootLedger for TapeLedger {
     fn append(&self, record: &RootRecord) -> Result<(), LedgerError> {
         self.tape.other(&record.encode());
-        self.inner.append(record)
+        let torn = |tear: Tear| drop(tear.takes(0).then(|| self.inner.append(record)));
+        self.tape.call(|| self.inner.append(record), torn, gone)
     }
 
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
@@ -31,5 +37,9 @@ impl RootLedger for TapeLedger {
 
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         self.inner.verify()
+    }
+
+    fn last(&self) -> Result<u64, LedgerError> {
+        self.inner.last()
     }
 }

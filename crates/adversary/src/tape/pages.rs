@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use oubliette_engine::{EngineError, PageId, PageStore, RawPage};
 
-use super::Tape;
+use super::{Tape, Tear, off};
+
+/// What a disk writes whole.
+const SECTOR: usize = 512;
 
 /// A page store (one for each copy of a mirror) whose pages are written down.
 pub struct TapePages {
@@ -27,6 +30,22 @@ impl TapePages {
     }
 }
 
+impl TapePages {
+    /// Some of the pages arrive, and of one of them only the first sector.
+    fn write_torn(&self, pages: &[(PageId, &RawPage)], tear: Tear) {
+        let half = tear.choose(pages.len());
+        for (n, (id, page)) in pages.iter().enumerate() {
+            let mut page = **page;
+            if n == half {
+                page.split_at_mut(SECTOR).1.fill(0);
+            } else if !tear.takes(n) {
+                continue;
+            }
+            drop(self.inner.write(&[(*id, &page)]));
+        }
+    }
+}
+
 impl PageStore for TapePages {
     fn read(&self, id: &PageId) -> Result<Option<Box<RawPage>>, EngineError> {
         self.inner.read(id)
@@ -37,11 +56,16 @@ impl PageStore for TapePages {
             self.tape.other(id);
             self.tape.page(page.as_slice());
         }
-        self.inner.write(pages)
+        self.tape.call(|| self.inner.write(pages), |tear| self.write_torn(pages, tear), off)
     }
 
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
-        self.inner.remove(ids)
+        let some = |tear: Tear| {
+            let ids: Vec<PageId> =
+                (0..).zip(ids).filter(|(n, _)| tear.takes(*n)).map(|(_, id)| *id).collect();
+            drop(self.inner.remove(&ids));
+        };
+        self.tape.call(|| self.inner.remove(ids), some, off)
     }
 
     fn for_each_id(&self, visit: &mut dyn FnMut(PageId)) -> Result<(), EngineError> {

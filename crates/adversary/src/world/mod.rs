@@ -1,19 +1,24 @@
-//! A vault whose every store is on the tape, and its seizure.
+//! A vault whose every store is on the tape, its seizures, and what may befall it: power cuts, restored backups, time.
 
+mod files;
 mod ground;
+mod running;
 
 pub use ground::{FolderGround, Ground, KeyParts, MemoryGround, Rows, SeizableCell};
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oubliette_engine::{Mirror, PageStore};
-use oubliette_keyring::{Keyring, KeyringOptions, MemorySecret, RootCell, Subject};
+use oubliette_keyring::{Keyring, KeyringOptions, RootCell};
 use oubliette_store::{Parts, Vault, VaultOptions};
 
-use crate::evidence::{Evidence, Held};
-use crate::tape::{Tape, TapeBlobs, TapeCell, TapeEngine, TapeLedger, TapePages};
+use crate::evidence::Evidence;
+use crate::logs::Logs;
+use crate::tape::{Tape, TapeBlobs, TapeCell, TapeEngine, TapeLedger, TapePages, Tear};
+use files::Files;
+use running::Running;
 
 /// Whatever goes wrong while a test is set up.
 pub type WorldError = Box<dyn std::error::Error + Send + Sync>;
@@ -22,20 +27,12 @@ pub type WorldError = Box<dyn std::error::Error + Send + Sync>;
 pub struct World {
     ground: Box<dyn Ground>,
     tape: Arc<Tape>,
+    logs: &'static Logs,
+    files: Arc<Files>,
     clock: Arc<TestClock>,
     options: VaultOptions,
-    running: Option<Running>,
-}
-
-/// What lives from one start to the next stop.
-struct Running {
-    vault: Vault,
-    keyring: Arc<Keyring>,
-    engine: Arc<TapeEngine>,
-    copies: Vec<Arc<TapePages>>,
-    cells: Vec<SeizableCell>,
-    /// People somebody holds on to, whatever becomes of them.
-    held: Vec<Subject>,
+    running: Option<Arc<Running>>,
+    struck: Arc<Mutex<Vec<Result<Evidence, WorldError>>>>,
 }
 
 impl World {
@@ -43,8 +40,16 @@ impl World {
     pub fn create(ground: impl Ground + 'static, options: VaultOptions) -> Result<Self, WorldError> {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000_000)));
         let options = VaultOptions { clock: Some(clock.clone()), ..options };
-        let tape = Arc::new(Tape::new());
-        let mut world = Self { ground: Box::new(ground), tape, clock, options, running: None };
+        let mut world = Self {
+            ground: Box::new(ground),
+            tape: Arc::default(),
+            logs: Logs::listen()?,
+            files: Arc::default(),
+            clock,
+            options,
+            running: None,
+            struck: Arc::default(),
+        };
         world.start(true)?;
         Ok(world)
     }
@@ -59,12 +64,42 @@ impl World {
         Ok(&self.running()?.keyring)
     }
 
-    /// Stops the vault and opens it again.
+    /// Stops the vault and opens it again. After an error the vault is stopped.
     pub fn restart(&mut self) -> Result<(), WorldError> {
-        if let Some(Running { vault, keyring, .. }) = self.running.take() {
-            self.ground.stop(&vault, &keyring)?;
-        }
+        self.stop()?;
         self.start(false)
+    }
+
+    /// Copies the rows away, in place of an earlier copy, while the vault is stopped.
+    pub fn back_up(&mut self) -> Result<(), WorldError> {
+        self.stop()?;
+        self.ground.back_up()?;
+        self.start(false)
+    }
+
+    /// Puts the copy back, as docs/operations.md says: rows, anchor and blobs together; keys and ledger stay.
+    pub fn restore(&mut self) -> Result<(), WorldError> {
+        self.stop()?;
+        self.ground.restore()?;
+        self.start(false)
+    }
+
+    /// Lets the power go within the call to a store after `calls` more; until [`World::power_back`] nothing reaches one.
+    pub fn cut_power(&self, calls: u64, tear: Tear) {
+        self.tape.cut_after(calls, tear);
+    }
+
+    /// Ends the process if the power went, and starts it again; answers whether it did. A cut that did not come is called off.
+    pub fn power_back(&mut self) -> Result<bool, WorldError> {
+        let went = self.tape.is_off() || self.running.is_none();
+        if went {
+            self.running = None;
+        }
+        self.tape.power();
+        if went {
+            self.start(false)?;
+        }
+        Ok(went)
     }
 
     /// Lets time pass.
@@ -73,58 +108,62 @@ impl World {
     }
 
     /// Takes hold of a person's object in the keyring, to see later what is left in it.
-    pub fn hold(&mut self, user: &str) -> Result<(), WorldError> {
-        let running = self.running.as_mut().ok_or("the vault is stopped")?;
-        running.held.push(running.keyring.subject(&oubliette_keyring::UserId::new(user)?)?);
+    pub fn hold(&self, user: &str) -> Result<(), WorldError> {
+        let running = self.running()?;
+        let subject = running.keyring.subject(&oubliette_keyring::UserId::new(user)?)?;
+        running.held.lock().unwrap_or_else(PoisonError::into_inner).push(subject);
         Ok(())
     }
 
-    /// Everything: the tape, and at this moment the cells, the memory, and whatever lies in the folder.
+    /// Everything: the tape and the log, and of this moment the cells, the memory, and whatever lies in the folder.
     pub fn seize(&self) -> Result<Evidence, WorldError> {
-        let mut evidence = self.tape.evidence();
-        self.add_present(&mut evidence)?;
-        self.add_secrets(&mut evidence)?;
-        if let Some(folder) = self.ground.folder() {
-            add_files(folder, &mut evidence)?;
-        }
-        Ok(evidence)
+        self.running()?.seize()
     }
 
     /// What one copy of the pages, the rows and the cells hold now, without any past: enough to read all that is alive.
     pub fn seize_present(&self, copy: usize) -> Result<Evidence, WorldError> {
-        let running = self.running()?;
-        let pages = running.copies.get(copy).ok_or("no such copy")?.current()?;
-        // References of blobs do not change, so those that rows name now are the right ones.
-        let blobs = self.tape.evidence().blobs;
-        let cells = running.cells.iter().map(|cell| (cell.image)()).collect::<Result<_, _>>()?;
-        Ok(Evidence { pages, rows: running.engine.current()?, blobs, cells, ..Evidence::default() })
+        self.running()?.seize_present(copy)
     }
 
-    /// What the stores hold now, in case something came there past the tape.
-    fn add_present(&self, evidence: &mut Evidence) -> Result<(), WorldError> {
-        let running = self.running()?;
-        for copy in &running.copies {
-            evidence.pages.extend(copy.current()?);
-        }
-        evidence.rows.extend(running.engine.current()?);
+    /// Seizes everything right after the calls of these numbers, counted from now; [`World::strikes`] hands it out.
+    pub fn strike_after(&self, calls: Vec<u64>) -> Result<(), WorldError> {
+        let (running, struck) = (Arc::downgrade(self.running()?), self.struck.clone());
+        self.tape.on_call(Some(Arc::new(move |call| {
+            if let Some(running) = running.upgrade().filter(|_| calls.contains(&call)) {
+                let evidence = running.seize();
+                struck.lock().unwrap_or_else(PoisonError::into_inner).push(evidence);
+            }
+        })));
         Ok(())
     }
 
-    fn add_secrets(&self, evidence: &mut Evidence) -> Result<(), WorldError> {
-        let running = self.running()?;
-        for cell in &running.cells {
-            evidence.cells.push((cell.image)()?);
-        }
-        let memory = &mut evidence.memory;
-        let mut take = |secret: MemorySecret<'_>| {
-            memory.push(match secret {
-                MemorySecret::Key(key) => Held::Key(*key),
-                MemorySecret::Page(id, body) => Held::Page { id: *id, body: body.expose().to_vec() },
-            });
-        };
-        running.keyring.secrets_in_memory(&mut take);
-        running.held.iter().for_each(|subject| subject.secrets_in_memory(&mut take));
+    /// What was seized within calls since; strikes no more.
+    pub fn strikes(&self) -> Result<Vec<Evidence>, WorldError> {
+        self.tape.on_call(None);
+        std::mem::take(&mut *self.struck.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    }
+
+    /// Puts every file of the folder on the tape as it is now.
+    pub fn keep_files(&self) -> Result<(), WorldError> {
+        self.running()?.keep_files()
+    }
+
+    /// From now on every file of the folder is put on the tape after every call to a store, until [`World::strikes`].
+    pub fn keep_files_always(&self) -> Result<(), WorldError> {
+        let (running, struck) = (Arc::downgrade(self.running()?), self.struck.clone());
+        self.tape.on_call(Some(Arc::new(move |_| {
+            if let Some(Err(error)) = running.upgrade().map(|running| running.keep_files()) {
+                struck.lock().unwrap_or_else(PoisonError::into_inner).push(Err(error));
+            }
+        })));
         Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), WorldError> {
+        match self.running.take() {
+            Some(running) => self.ground.stop(&running.vault, &running.keyring),
+            None => Ok(()),
+        }
     }
 
     fn start(&mut self, create: bool) -> Result<(), WorldError> {
@@ -132,8 +171,9 @@ impl World {
         let copies = [a, b].map(|copy| Arc::new(TapePages::new(copy, self.tape.clone())));
         let [a, b] = copies.clone().map(|copy| Ok(copy as Arc<dyn PageStore>));
         let mirror = Arc::new(Mirror::open(a, b, &note)?);
+        mirror.repair_stale(&mut |_, _| ())?;
         let taped = |cell: &SeizableCell| -> Arc<dyn RootCell> {
-            Arc::new(TapeCell::new(cell.cell.clone(), self.tape.clone()))
+            Arc::new(TapeCell::new(cell.clone(), self.tape.clone()))
         };
         let taped = cells.iter().map(taped).collect();
         let ledger = Arc::new(TapeLedger::new(ledger, self.tape.clone()));
@@ -148,32 +188,26 @@ impl World {
         let blobs = Arc::new(TapeBlobs::new(blobs, self.tape.clone()));
         let parts = Parts { keyring: keyring.clone(), engine: engine.clone(), blobs };
         let vault = Vault::from_parts(parts, self.options.clone())?;
-        let copies = copies.into();
-        self.running = Some(Running { vault, keyring, engine, copies, cells, held: Vec::new() });
+        let folder: Option<(PathBuf, Vec<PathBuf>)> =
+            self.ground.folder().map(|folder| (folder.to_owned(), self.ground.cells()));
+        self.running = Some(Arc::new(Running {
+            vault,
+            keyring,
+            engine,
+            copies: copies.into(),
+            cells,
+            held: Mutex::default(),
+            tape: self.tape.clone(),
+            logs: self.logs,
+            folder,
+            files: self.files.clone(),
+        }));
         Ok(())
     }
 
-    fn running(&self) -> Result<&Running, WorldError> {
+    fn running(&self) -> Result<&Arc<Running>, WorldError> {
         Ok(self.running.as_ref().ok_or("the vault is stopped")?)
     }
-}
-
-/// Every file's bytes, and every page that lies in one.
-fn add_files(folder: &Path, evidence: &mut Evidence) -> Result<(), WorldError> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            add_files(&path, evidence)?;
-        } else {
-            let bytes = std::fs::read(&path)?;
-            let starts = bytes.windows(3).enumerate().filter(|(_, window)| window == b"OP\x01");
-            let pages = starts.filter_map(|(at, _)| bytes.get(at..at + 1024));
-            evidence.pages.extend(pages.map(<[u8]>::to_vec));
-            evidence.other.push(path.as_os_str().as_encoded_bytes().to_vec());
-            evidence.other.push(bytes);
-        }
-    }
-    Ok(())
 }
 
 /// A clock for both keyring and store that moves by itself just enough to order what happens.

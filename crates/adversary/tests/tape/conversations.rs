@@ -1,6 +1,6 @@
 //! The model of what people said to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oubliette_adversary::Canary;
 
@@ -32,6 +32,12 @@ impl Conversations {
         let ended: Vec<_> = self.0.keys().filter(|(a, b)| *a == who || *b == who).copied().collect();
         let messages = ended.iter().filter_map(|pair| self.0.remove(pair)).flatten();
         messages.filter(|message| message.author != who).collect()
+    }
+
+    /// Keeps what can still be seen; answers what cannot.
+    pub(crate) fn keep(&mut self, seen: &BTreeSet<Canary>) -> Vec<Message> {
+        let all = self.0.values_mut();
+        all.flat_map(|messages| messages.extract_if(.., |message| !seen.contains(&message.canary))).collect()
     }
 
     pub(crate) fn canaries(&self) -> impl Iterator<Item = &Canary> {

@@ -5,9 +5,16 @@
 #![allow(clippy::print_stdout, reason = "the size of the search is part of what a run proves")]
 
 mod conversations;
+mod doubt;
 mod filler;
 mod histories;
 mod history;
+mod look;
+mod many;
 mod op;
 mod people;
+mod perform;
 mod planted;
+mod random;
+mod sketch;
+mod within;

@@ -1,6 +1,6 @@
 //! What may happen in a history. Numbers are taken modulo what there is.
 
-use proptest::prelude::*;
+use oubliette_adversary::Tear;
 
 use crate::filler::Size;
 
@@ -26,6 +26,11 @@ pub(crate) enum Op {
         nth: usize,
     },
     ForgetSlot {
+        who: usize,
+        spot: usize,
+    },
+    /// A download that goes on until the person forgets something: its key is lent.
+    Lend {
         who: usize,
         spot: usize,
     },
@@ -73,33 +78,39 @@ pub(crate) enum Op {
     },
     Sweep,
     Restart,
+    /// A copy of the rows is put away.
+    BackUp,
+    /// It is put back.
+    Restore,
+    /// Fences expire.
+    Month,
     Seize,
+    /// The power goes within a call to a store during that event.
+    Cut {
+        after: u64,
+        tear: Tear,
+        during: Box<Op>,
+    },
+    /// Everything is seized within that event, between two of its calls to stores.
+    Strike {
+        after: u64,
+        during: Box<Op>,
+    },
 }
 
-/// An event; what creates comes more often than what forgets.
-pub(crate) fn any_op() -> impl Strategy<Value = Op> {
-    let who = || 0..PEOPLE;
-    let spot = || 0..SPOTS;
-    let nth = || 0..8usize;
-    let size = prop_oneof![3 => Just(Size::Small), 1 => Just(Size::Packed), 1 => Just(Size::Dense)];
-    prop_oneof![
-        10 => (who(), spot(), size).prop_map(|(who, spot, size)| Op::Put { who, spot, size }),
-        2 => (who(), spot()).prop_map(|(who, spot)| Op::Break { who, spot }),
-        3 => (who(), spot(), nth()).prop_map(|(who, spot, nth)| Op::ForgetVersion { who, spot, nth }),
-        1 => (who(), spot()).prop_map(|(who, spot)| Op::ForgetSlot { who, spot }),
-        10 => (who(), who(), any::<bool>()).prop_map(|(who, to, long)| Op::Say { who, to, long }),
-        3 => (who(), who(), nth()).prop_map(|(who, to, nth)| Op::ForgetMessage { who, to, nth }),
-        2 => (who(), who(), nth()).prop_map(|(who, to, nth)| Op::ForgetThrough { who, to, nth }),
-        1 => (who(), who()).prop_map(|(who, to)| Op::ForgetSide { who, to }),
-        3 => who().prop_map(|who| Op::Consent { who }),
-        1 => who().prop_map(|who| Op::Withdraw { who }),
-        5 => (who(), spot()).prop_map(|(who, spot)| Op::SetSteam { who, spot }),
-        1 => (who(), spot()).prop_map(|(who, spot)| Op::ForgetSteam { who, spot }),
-        2 => who().prop_map(|who| Op::Move { who }),
-        1 => who().prop_map(|who| Op::Erase { who }),
-        2 => who().prop_map(|who| Op::Reopen { who }),
-        1 => Just(Op::Sweep),
-        1 => Just(Op::Restart),
-        1 => Just(Op::Seize),
-    ]
+impl Op {
+    /// Whether it is one vault operation, which can be cut off or watched.
+    pub(crate) fn is_one_call(&self) -> bool {
+        !matches!(
+            self,
+            Self::BackUp
+                | Self::Restore
+                | Self::Restart
+                | Self::Month
+                | Self::Seize
+                | Self::Lend { .. }
+                | Self::Cut { .. }
+                | Self::Strike { .. }
+        )
+    }
 }

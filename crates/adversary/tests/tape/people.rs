@@ -1,25 +1,25 @@
 //! The model of one person: which canaries of theirs are alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oubliette_adversary::Canary;
-
-use crate::op::SPOTS;
 
 /// A person whose user id is a canary, too.
 pub(crate) struct Person {
     pub(crate) id: Canary,
     pub(crate) alive: bool,
+    /// Erased, and so long ago that the fence is gone.
+    pub(crate) unknown: bool,
     pub(crate) region: Option<Canary>,
-    pub(crate) slots: [Option<Slot>; SPOTS],
-    pub(crate) accounts: [Option<Account>; SPOTS],
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) accounts: Vec<Account>,
     /// Evidence of consents given.
     pub(crate) evidence: Vec<Canary>,
     pub(crate) consent: bool,
     /// Own messages to people who were erased since.
     pub(crate) words_left: Vec<Canary>,
-    /// What came of uploads that broke off: never acknowledged, so it may be found until the person goes.
-    pub(crate) fragments: Vec<Canary>,
+    /// May be found or not until the person goes: what was never acknowledged, and what a restored backup did not know.
+    pub(crate) maybe: Vec<Canary>,
 }
 
 /// A slot; game and slot names are canaries.
@@ -33,7 +33,7 @@ pub(crate) struct Slot {
 /// A platform account.
 pub(crate) struct Account {
     pub(crate) name: Canary,
-    pub(crate) password: Canary,
+    pub(crate) password: Option<Canary>,
 }
 
 impl Person {
@@ -41,13 +41,14 @@ impl Person {
         Self {
             id,
             alive: true,
+            unknown: false,
             region: None,
-            slots: Default::default(),
-            accounts: Default::default(),
+            slots: Vec::new(),
+            accounts: Vec::new(),
             evidence: Vec::new(),
             consent: false,
             words_left: Vec::new(),
-            fragments: Vec::new(),
+            maybe: Vec::new(),
         }
     }
 
@@ -58,11 +59,35 @@ impl Person {
         }
         let mut all = vec![&self.id];
         all.extend(self.region.iter().chain(&self.evidence).chain(&self.words_left));
-        for slot in self.slots.iter().flatten() {
-            all.extend([&slot.game, &slot.name]);
-            all.extend(slot.versions.values().flatten());
-        }
-        all.extend(self.accounts.iter().flatten().flat_map(|account| [&account.name, &account.password]));
+        all.extend(self.slots.iter().flat_map(Slot::canaries));
+        all.extend(self.accounts.iter().flat_map(Account::canaries));
         all
+    }
+
+    /// Keeps what can still be seen; answers what cannot. Passwords are never seen: they go with their account.
+    pub(crate) fn keep(&mut self, seen: &BTreeSet<Canary>) -> Vec<Canary> {
+        let before: BTreeSet<Canary> = self.canaries().into_iter().cloned().collect();
+        self.region.take_if(|region| !seen.contains(region));
+        self.evidence.retain(|evidence| seen.contains(evidence));
+        self.words_left.retain(|words| seen.contains(words));
+        self.slots.retain(|slot| seen.contains(&slot.name));
+        for slot in &mut self.slots {
+            slot.versions.retain(|_, [content, _]| seen.contains(content));
+        }
+        self.accounts.retain(|account| seen.contains(&account.name));
+        let after: BTreeSet<Canary> = self.canaries().into_iter().cloned().collect();
+        before.difference(&after).cloned().collect()
+    }
+}
+
+impl Slot {
+    fn canaries(&self) -> impl Iterator<Item = &Canary> {
+        [&self.game, &self.name].into_iter().chain(self.versions.values().flatten())
+    }
+}
+
+impl Account {
+    fn canaries(&self) -> impl Iterator<Item = &Canary> {
+        [&self.name].into_iter().chain(&self.password)
     }
 }

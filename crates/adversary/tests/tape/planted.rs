@@ -63,7 +63,7 @@ fn an_old_share_left_in_its_slot_is_found() {
     let moved = remapping.clone();
     let mut ground = Faulty::new(folder.path());
     ground.keys = Box::new(move |mut keys| {
-        let SeizableCell { cell, image } = keys.cells[0].clone();
+        let SeizableCell { cell, image, put } = keys.cells[0].clone();
         let (old, remapping) = (Mutex::new(image().unwrap()), moved.clone());
         let image = Arc::new(move || {
             let now = image()?;
@@ -73,7 +73,7 @@ fn an_old_share_left_in_its_slot_is_found() {
             }
             Ok([now, old.lock().unwrap()[16_384..36_864].to_vec()].concat())
         });
-        keys.cells[0] = SeizableCell { cell, image };
+        keys.cells[0] = SeizableCell { cell, image, put };
         keys
     });
     let mut history = ground.history();

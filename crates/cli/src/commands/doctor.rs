@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
     if let (Some(old), Some(new)) = (replace_cell, with) {
         let question = format!("The cell {} is wiped; its share moves to {}.", old.display(), new.display());
         output.confirm(yes, &question)?;
-        let vault = Vault::replace_cell(&settings.data, &old, &new, folder::options(settings))?;
+        let vault = Vault::replace_cell(&settings.data, &old, &new, folder::options(settings)?)?;
         let (status, closed) = (vault.status(), vault.close());
         let status = status?;
         closed?;

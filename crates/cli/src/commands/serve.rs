@@ -95,7 +95,7 @@ fn open_or_create(settings: &Settings) -> Result<Vault, CliError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) => return Err(CliError::io("reading the vault's folder", &settings.data)(error)),
     };
-    let options = folder::options(settings);
+    let options = folder::options(settings)?;
     Ok(if fresh { Vault::create(&settings.data, options)? } else { Vault::open(&settings.data, options)? })
 }
 

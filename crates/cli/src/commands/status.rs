@@ -20,6 +20,7 @@ pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> 
             format!("blobs        {} bytes on disk", status.blob_disk),
             format!("sweep queue  {}", status.sweep_queue),
             format!("cell class   {}", status.cell_class),
+            format!("key memory   {}", status.key_memory),
         ];
         for cell in &status.cells {
             lines.push(format!("cell         {} ({})", cell.path, cell.class));

@@ -15,7 +15,7 @@ const CEILING: i64 = 4_102_444_800;
 pub(super) fn look(patient: &Patient<'_>, report: &mut Report) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let last = FileLedger::last(&patient.data().join("ledger/roots")).ok().flatten();
+    let last = FileLedger::peek(&patient.data().join("ledger/roots")).ok().flatten();
     judge(now, last.map(|record| record.time), report);
     let synced = ["/run/systemd/timesync/synchronized", "/run/chrony/chronyd.pid", "/run/ntpd.pid"];
     if synced.iter().any(|path| patient.root.join(path.trim_start_matches('/')).exists()) {

@@ -71,6 +71,11 @@ fn debuggers(patient: &Patient<'_>, report: &mut Report) {
 }
 
 fn locked(report: &mut Report) {
+    let kept = oubliette_store::key_memory();
+    if kept == "plain" {
+        let todo = "raise the limit (`ulimit -l`, LimitMEMLOCK=) so that keys stay out of swap";
+        return report.warn("locked memory", "the system locks none for keys", todo);
+    }
     match getrlimit(Resource::Memlock).current {
         Some(limit) if limit < LOCKED => report.warn(
             "locked memory",
@@ -80,7 +85,7 @@ fn locked(report: &mut Report) {
                 LOCKED >> 10
             ),
         ),
-        _ => report.ok("locked memory", "there is enough for the keys"),
+        _ => report.ok("locked memory", format!("keys are kept in memory that is {kept}")),
     }
 }
 

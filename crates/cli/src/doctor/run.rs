@@ -6,7 +6,7 @@ use oubliette_service::{
     admin,
     operator::{Answer, Cell as Told, Command},
 };
-use oubliette_store::{Vault, VaultCells, VaultError};
+use oubliette_store::{Vault, VaultCells, VaultError, VaultOptions};
 
 use super::report::{Cell, Report};
 use super::{Known, Patient};
@@ -14,8 +14,9 @@ use crate::folder::options;
 
 /// Finds the cells, and enters class and doubts of each into the report.
 pub(super) fn cells(patient: &Patient<'_>, report: &mut Report) -> Known {
-    let (dir, options) = (patient.data(), options(patient.settings));
-    let known = match VaultCells::of(dir, &options) {
+    let dir = patient.data();
+    let places = VaultOptions { cells: patient.settings.cells.clone(), ..VaultOptions::default() };
+    let known = match VaultCells::of(dir, &places) {
         Ok(Some(found)) => {
             for path in &found.to_wipe {
                 let says = format!("{} may still hold a share of an earlier root", path.display());
@@ -34,12 +35,14 @@ pub(super) fn cells(patient: &Patient<'_>, report: &mut Report) -> Known {
             Known { places: planned(dir, &patient.settings.cells), vault: false }
         }
     };
-    if known.vault {
-        match Vault::open(dir, options) {
+    match options(patient.settings) {
+        Err(error) => report.bad("locked memory", error.to_string(), "the vault was not opened for that reason"),
+        Ok(options) if known.vault => match Vault::open(dir, options) {
             Ok(vault) => across_a_deletion(&vault, report),
             Err(VaultError::InUse { .. }) => of_the_service(dir, report),
             Err(error) => report.bad("vault", format!("does not open: {error}"), "see docs/operations.md"),
-        }
+        },
+        Ok(_) => {}
     }
     known
 }

@@ -9,13 +9,15 @@ use super::{derive, hmac};
 const SALT: usize = 32;
 const TAG: usize = 16;
 
-/// Which of the anchor's two records is sealed.
+/// Which of the anchor's records is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnchorForm {
     /// A slot of the anchor file.
     Slot,
-    /// The row that every batch carries.
+    /// The row in the engine that says which commit it is at.
     Row,
+    /// A commit in the anchor file's redo area.
+    Redo,
 }
 
 /// Keys the digests of rows.
@@ -71,6 +73,7 @@ fn record_key(key: &AnchorKey, form: AnchorForm, header: &[u8], salt: &[u8]) -> 
     let label = match form {
         AnchorForm::Slot => labels::ANCHOR_SLOT,
         AnchorForm::Row => labels::ANCHOR_ROW,
+        AnchorForm::Redo => labels::ANCHOR_REDO,
     };
     derive(&[key.expose()], salt, &[label, header])
 }

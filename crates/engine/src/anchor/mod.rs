@@ -1,20 +1,23 @@
-//! What the row plane remembers about itself outside the engine, so that loss in silence becomes a named error.
+//! What the row plane remembers about itself outside the engine: the commits that the engine does not hold durably yet, and what
+//! makes a loss in silence a named error.
 //!
-//! Every batch carries a row with the commit's number and the new digests of what it changed; one of two slots in a file of
-//! its own follows before the acknowledgement. Layouts and the rule at open: docs/formats.md, section 7; cases of a crash:
-//! docs/sled.md, "Anchor".
+//! Layouts and the rule at open: docs/formats.md, section 7; cases of a crash: docs/sled.md, "Anchor".
 
+mod area;
 mod digest;
 mod file;
 mod record;
+mod redo;
 
 use std::path::PathBuf;
 
 use oubliette_crypto::CryptoError;
 
+pub(crate) use area::Area;
 pub(crate) use digest::{PREFIXES, Tally, digest, prefix_of, prefix_range};
-pub(crate) use file::{AnchorFile, Slot};
-pub(crate) use record::{AnchorRow, AnchorState, decode_row, encode_row};
+pub(crate) use file::{AnchorFile, Anchored};
+pub(crate) use record::{AnchorState, decode_row, encode_row};
+pub(crate) use redo::{Redo, Sealed, blocks_for};
 
 use crate::EngineError;
 
@@ -26,3 +29,6 @@ fn crypto_failed(error: CryptoError) -> EngineError {
         source: std::io::Error::other(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

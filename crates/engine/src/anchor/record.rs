@@ -1,4 +1,4 @@
-//! The anchor's state and its two encodings (docs/formats.md, section 7).
+//! The anchor's state and its two short encodings: the slot, and the row in the engine (docs/formats.md, section 7).
 
 use oubliette_crypto::AnchorKey;
 use oubliette_crypto::kdf::{AnchorForm, open_anchor, seal_anchor};
@@ -9,12 +9,15 @@ use crate::EngineError;
 
 /// Bytes of a slot in the anchor file.
 pub(super) const SLOT: usize = 4096;
-const MAGIC: &[u8; 8] = b"OUBANCH1";
+const MAGIC: &[u8; 8] = b"OUBANCH2";
 const SLOT_HEADER: usize = 24;
-/// Salt, 64 digests, rows, bytes, tag.
-const SLOT_SEALED: usize = 32 + PREFIXES * 32 + 16 + 16;
-const ROW_VERSION: u8 = 1;
+/// Salt, 64 digests, rows, bytes, chain, tag.
+const SLOT_SEALED: usize = 32 + PREFIXES * 32 + 16 + 16 + 16;
+const ROW_VERSION: u8 = 2;
 const ROW_HEADER: usize = 9;
+
+/// The tag of a commit's record, by which the next one names it.
+pub(crate) type Chain = [u8; 16];
 
 /// What the rows must be after a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +27,20 @@ pub(crate) struct AnchorState {
     pub(crate) digests: Box<[Digest; PREFIXES]>,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    /// Of the last commit's record.
+    pub(crate) chain: Chain,
 }
 
 impl AnchorState {
     /// Of an engine without rows.
     pub(crate) fn empty() -> Self {
-        Self { commit: 0, digests: Box::new([Digest::default(); PREFIXES]), rows: 0, bytes: 0 }
+        Self {
+            commit: 0,
+            digests: Box::new([Digest::default(); PREFIXES]),
+            rows: 0,
+            bytes: 0,
+            chain: [0; 16],
+        }
     }
 
     pub(crate) fn digest(&self, prefix: u8) -> Digest {
@@ -52,6 +63,7 @@ pub(super) fn encode_slot(key: &AnchorKey, state: &AnchorState, clean: bool) -> 
     state.digests.iter().for_each(|digest| body.extend_from_slice(&digest.0));
     body.extend_from_slice(&state.rows.to_be_bytes());
     body.extend_from_slice(&state.bytes.to_be_bytes());
+    body.extend_from_slice(&state.chain);
     let sealed = seal_anchor(key, AnchorForm::Slot, &slot, &body).map_err(crypto_failed)?;
     slot.extend_from_slice(&sealed);
     slot.resize(SLOT, 0);
@@ -77,89 +89,43 @@ pub(super) fn decode_slot(key: &AnchorKey, slot: &[u8]) -> Option<(AnchorState, 
     }
     state.rows = u64::from_be_bytes(body.take()?);
     state.bytes = u64::from_be_bytes(body.take()?);
+    state.chain = body.take()?;
     Some((state, clean == 1))
 }
 
-/// The value of the anchor row for `state`, which changed these prefixes.
-pub(crate) fn encode_row(
-    key: &AnchorKey,
-    state: &AnchorState,
-    changed: &[u8],
-) -> Result<Vec<u8>, EngineError> {
+/// The value of the row that says which commit the engine is at.
+pub(crate) fn encode_row(key: &AnchorKey, commit: u64) -> Result<Vec<u8>, EngineError> {
     let mut row = vec![ROW_VERSION];
-    row.extend_from_slice(&state.commit.to_be_bytes());
-    let mut body = vec![changed.len() as u8];
-    for prefix in changed {
-        body.push(*prefix);
-        body.extend_from_slice(&state.digest(*prefix).0);
-    }
-    body.extend_from_slice(&state.rows.to_be_bytes());
-    body.extend_from_slice(&state.bytes.to_be_bytes());
-    let sealed = seal_anchor(key, AnchorForm::Row, &row, &body).map_err(crypto_failed)?;
+    row.extend_from_slice(&commit.to_be_bytes());
+    let sealed = seal_anchor(key, AnchorForm::Row, &row, &[]).map_err(crypto_failed)?;
     row.extend_from_slice(&sealed);
     Ok(row)
 }
 
-/// An anchor row that authenticated.
-pub(crate) struct AnchorRow {
-    pub(crate) commit: u64,
-    changed: Vec<(u8, Digest)>,
-    rows: u64,
-    bytes: u64,
-}
-
-impl AnchorRow {
-    /// The one prefix whose digest the commit changed; `None` if there are more or none.
-    pub(crate) fn lone_prefix(&self) -> Option<u8> {
-        match self.changed.as_slice() {
-            [(prefix, _)] => Some(*prefix),
-            _ => None,
-        }
-    }
-
-    /// What `before` became by the commit that wrote this row.
-    pub(crate) fn apply(&self, mut before: AnchorState) -> AnchorState {
-        before.commit = self.commit;
-        before.rows = self.rows;
-        before.bytes = self.bytes;
-        for (prefix, digest) in &self.changed {
-            if let Some(slot) = before.digest_mut(*prefix) {
-                *slot = *digest;
-            }
-        }
-        before
-    }
-}
-
-/// `None` for anything that does not authenticate.
-pub(crate) fn decode_row(key: &AnchorKey, row: &[u8]) -> Option<AnchorRow> {
+/// The commit that such a row names; `None` for anything that does not authenticate.
+pub(crate) fn decode_row(key: &AnchorKey, row: &[u8]) -> Option<u64> {
     let (header, sealed) = row.split_at_checked(ROW_HEADER)?;
     let mut fields = Reader(header);
     let [version] = fields.take()?;
     let commit = u64::from_be_bytes(fields.take()?);
-    if version != ROW_VERSION {
-        return None;
-    }
     let body = open_anchor(key, AnchorForm::Row, header, sealed).ok()?;
-    let mut body = Reader(&body);
-    let [count] = body.take()?;
-    let mut changed = Vec::new();
-    for _ in 0..count {
-        let [prefix] = body.take()?;
-        changed.push((prefix, Digest(body.take()?)));
-    }
-    let rows = u64::from_be_bytes(body.take()?);
-    let bytes = u64::from_be_bytes(body.take()?);
-    body.0.is_empty().then_some(AnchorRow { commit, changed, rows, bytes })
+    (version == ROW_VERSION && body.is_empty()).then_some(commit)
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Takes fields off the front; `None` where they end too soon.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+impl<'a> Reader<'a> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
+    }
+
+    pub(super) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
     }
 }
 
@@ -168,7 +134,8 @@ mod tests {
     use super::*;
 
     fn state() -> AnchorState {
-        let mut state = AnchorState { commit: 7, rows: 3, bytes: 99, ..AnchorState::empty() };
+        let mut state =
+            AnchorState { commit: 7, rows: 3, bytes: 99, chain: [4; 16], ..AnchorState::empty() };
         state.digest_mut(5).unwrap().0 = [9; 32];
         state.digest_mut(63).unwrap().0 = [8; 32];
         state
@@ -185,18 +152,15 @@ mod tests {
             bad[at] ^= 0x10;
             assert_eq!(decode_slot(&key, &bad), None, "byte {at}");
         }
-        let row = encode_row(&key, &state(), &[5, 63]).unwrap();
-        let opened = decode_row(&key, &row).unwrap();
-        assert_eq!(opened.apply(AnchorState::empty()), state());
+        let row = encode_row(&key, 7).unwrap();
+        assert_eq!(decode_row(&key, &row), Some(7));
         for at in 0..row.len() {
             let mut bad = row.clone();
             bad[at] ^= 0x10;
             assert!(decode_row(&key, &bad).is_none(), "byte {at}");
         }
-        for length in 0..row.len() {
-            assert!(decode_row(&key, &row[..length]).is_none());
-            assert!(decode_slot(&key, &slot[..length]).is_none());
-        }
+        (0..slot.len()).for_each(|length| assert!(decode_slot(&key, &slot[..length]).is_none()));
+        (0..row.len()).for_each(|length| assert!(decode_row(&key, &row[..length]).is_none()));
         assert!(decode_slot(&AnchorKey::generate().unwrap(), &slot).is_none());
     }
 }

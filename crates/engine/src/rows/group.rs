@@ -1,11 +1,10 @@
-//! Group commit without a timer: whoever finds nobody at work leads a group of all that waits, the others sleep.
+//! Group commit without a timer: batches gather while another group is being made durable.
 //!
-//! A lone caller commits in its own thread at once. While a group is being made durable the next one gathers, so the number
-//! of syncs falls as the number of callers grows.
+//! The first caller of a group leads it: as soon as the group before is durable it takes all that has gathered, and in the end wakes
+//! everybody at once. A lone caller commits in its own thread at once. So the number of syncs falls as the number of callers grows.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::{Batch, EngineError, MAX_BATCH_OPS};
 
@@ -13,115 +12,89 @@ use crate::{Batch, EngineError, MAX_BATCH_OPS};
 pub(super) type Outcomes = Vec<Result<(), EngineError>>;
 
 #[derive(Default)]
-pub(super) struct GroupCommit(Mutex<Queue>);
+pub(super) struct GroupCommit {
+    /// Oldest first; all but the last are full. As many as there are leaders that have not taken one yet.
+    gathering: Mutex<VecDeque<Group>>,
+    /// Held by whoever is making a group durable.
+    turn: Mutex<()>,
+}
 
+struct Group {
+    batches: Vec<Batch>,
+    operations: usize,
+    answers: Arc<Answers>,
+}
+
+/// Where the callers of a group wait for it and find what became of their batches.
 #[derive(Default)]
-struct Queue {
-    waiting: VecDeque<(Batch, Arc<Ticket>)>,
-    /// A group is at work; its leader will wake the next one.
-    busy: bool,
-}
-
-/// Where a sleeping caller finds what became of its batch.
-struct Ticket {
-    caller: Thread,
-    state: Mutex<State>,
-}
-
-enum State {
-    Waiting,
-    Lead,
-    Done(Result<(), EngineError>),
-}
+struct Answers(OnceLock<Vec<Mutex<Option<Result<(), EngineError>>>>>);
 
 impl GroupCommit {
     /// Hands in a batch and answers its outcome. `apply` runs on one thread at a time, on batches of at most
-    /// [`MAX_BATCH_OPS`] operations together.
+    /// [`MAX_BATCH_OPS`] operations together. It must not panic.
     pub(super) fn commit(
         &self,
         batch: Batch,
         apply: impl Fn(Vec<Batch>) -> Outcomes,
     ) -> Result<(), EngineError> {
-        let ticket = Arc::new(Ticket { caller: thread::current(), state: Mutex::new(State::Waiting) });
-        {
-            let mut queue = self.queue();
-            queue.waiting.push_back((batch, ticket.clone()));
-            if !queue.busy {
-                queue.busy = true;
-                ticket.set(State::Lead);
-            }
+        let (answers, index) = self.join(batch);
+        if index == 0 {
+            self.lead(apply);
         }
-        loop {
-            let state = ticket.take();
-            match state {
-                State::Done(outcome) => return outcome,
-                State::Lead => self.lead(&apply),
-                State::Waiting => thread::park(),
+        answers.wait(index)
+    }
+
+    /// The batch's group and its place in it; the first one leads.
+    fn join(&self, batch: Batch) -> (Arc<Answers>, usize) {
+        let mut groups = lock(&self.gathering);
+        let operations = batch.ops.len();
+        match groups.back_mut() {
+            Some(group) if group.operations + operations <= MAX_BATCH_OPS => {
+                group.operations += operations;
+                group.batches.push(batch);
+                (Arc::clone(&group.answers), group.batches.len() - 1)
+            }
+            _ => {
+                let answers = Arc::<Answers>::default();
+                let group = Group { batches: vec![batch], operations, answers: Arc::clone(&answers) };
+                groups.push_back(group);
+                (answers, 0)
             }
         }
     }
 
-    /// Takes the oldest batches as one group, applies it, tells everybody, and passes the lead on.
-    fn lead(&self, apply: &impl Fn(Vec<Batch>) -> Outcomes) {
-        let (batches, tickets) = self.queue().take_group();
-        let mut outcomes = apply(batches).into_iter();
-        for ticket in tickets {
-            let lost =
-                || Err(EngineError::Poisoned { reason: "a group commit lost track of a batch".into() });
-            ticket.finish(State::Done(outcomes.next().unwrap_or_else(lost)));
-        }
-        let mut queue = self.queue();
-        match queue.waiting.front() {
-            Some((_, next)) => next.finish(State::Lead),
-            None => queue.busy = false,
-        }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the oldest group, which may be another leader's: then that one takes ours.
+    fn lead(&self, apply: impl Fn(Vec<Batch>) -> Outcomes) {
+        let turn = lock(&self.turn);
+        let Some(group) = lock(&self.gathering).pop_front() else { return };
+        let outcomes = apply(group.batches);
+        drop(turn);
+        group.answers.set(outcomes);
     }
 }
 
-impl Queue {
-    /// The oldest batches whose operations fit into one sync; at least one batch.
-    fn take_group(&mut self) -> (Vec<Batch>, Vec<Arc<Ticket>>) {
-        let (mut batches, mut tickets) = (Vec::new(), Vec::new());
-        let mut ops = 0;
-        while let Some((batch, ticket)) = self.waiting.pop_front() {
-            ops += batch.ops.len();
-            if ops > MAX_BATCH_OPS && !batches.is_empty() {
-                self.waiting.push_front((batch, ticket));
-                break;
-            }
-            batches.push(batch);
-            tickets.push(ticket);
-        }
-        (batches, tickets)
+impl Answers {
+    fn set(&self, outcomes: Outcomes) {
+        // One leader takes a group, so this is the only time.
+        let _ = self.0.set(outcomes.into_iter().map(|outcome| Mutex::new(Some(outcome))).collect());
+    }
+
+    fn wait(&self, index: usize) -> Result<(), EngineError> {
+        let outcome = self.0.wait().get(index).and_then(|outcome| lock(outcome).take());
+        outcome.unwrap_or_else(|| {
+            Err(EngineError::Poisoned { reason: "a group commit lost track of a batch".into() })
+        })
     }
 }
 
-impl Ticket {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self) -> State {
-        std::mem::replace(&mut *self.state(), State::Waiting)
-    }
-
-    fn set(&self, state: State) {
-        *self.state() = state;
-    }
-
-    fn finish(&self, state: State) {
-        self.set(state);
-        self.caller.unpark();
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
     use std::time::Duration;
 
     use super::*;
@@ -154,7 +127,7 @@ mod tests {
                 });
             }
         });
-        assert!(groups.load(Ordering::SeqCst) < 320, "callers share groups");
-        assert!(!group.queue().busy);
+        assert!(groups.load(Ordering::SeqCst) < 640, "callers share groups");
+        assert!(lock(&group.gathering).is_empty());
     }
 }

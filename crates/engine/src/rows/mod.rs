@@ -1,22 +1,27 @@
 //! The row engine on sled: group commit, anchor, digests (docs/sled.md).
+//!
+//! A commit is one durable record in the anchor file, then its rows stand in the overlay; checkpoints bring them into sled.
 
+mod checkpoint;
 mod group;
 mod open;
+mod overlay;
 mod vet;
 mod write;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use oubliette_crypto::kdf::anchor_digest_key;
 use oubliette_crypto::{AnchorDigestKey, AnchorKey};
 
-use crate::anchor::{AnchorFile, AnchorState, Slot, prefix_of};
+use crate::anchor::{AnchorFile, AnchorState, Area, prefix_of};
 use crate::contract::{ANCHOR_ROW, check_batch};
 use crate::sled_folder::SledFolder;
 use crate::{Batch, Engine, EngineError, Row, Sizes, SledOptions, VerifyReport};
 use group::GroupCommit;
+use overlay::Overlay;
 
 /// Rows in sled, vouched for by an anchor outside it.
 ///
@@ -35,21 +40,37 @@ pub struct SledEngine {
     rows: Arc<Rows>,
 }
 
-/// What the background check of the digests shares with the engine.
+/// What the background check of the digests shares with the engine. Locks are taken in the order `checkpointing`, `log`,
+/// `overlay`, sled's own.
 struct Rows {
     folder: SledFolder,
     anchor: AnchorFile,
     key: AnchorKey,
     digest_key: AnchorDigestKey,
     groups: GroupCommit,
-    /// What the rows are since the last commit. Held for the whole of a commit.
-    state: Mutex<AnchorState>,
+    /// Held by whoever brings rows into sled.
+    checkpointing: Mutex<()>,
+    /// Held for the whole of a commit.
+    log: Mutex<Log>,
+    overlay: RwLock<Overlay>,
+    /// The last commit that both slots, and sled, cover.
+    covered: AtomicU64,
+    /// A half of the redo area waits to be covered.
+    due: AtomicBool,
     /// One bit for each prefix that has not been digested since an unclean stop.
     unvetted: AtomicU64,
-    /// `state`'s sizes, readable without waiting for a commit.
+    /// The state's sizes, readable without waiting for a commit.
     row_count: AtomicU64,
     live_bytes: AtomicU64,
     closed: AtomicBool,
+}
+
+/// What a commit moves on.
+struct Log {
+    /// What the rows are since the last commit.
+    state: AnchorState,
+    /// Where the next record goes.
+    area: Area,
 }
 
 impl SledEngine {
@@ -70,8 +91,8 @@ impl SledEngine {
 
     /// Copies all rows into a fresh folder, which gives back the space of dead ones. Readers and writers wait.
     pub fn compact(&self) -> Result<(), EngineError> {
-        let state = self.rows.state();
-        self.rows.compact(&state)
+        let rows = &self.rows;
+        rows.folder.poison().run(|| rows.checkpoint_and(false, |state| rows.compact(state)))
     }
 }
 
@@ -81,7 +102,7 @@ impl Engine for SledEngine {
             return Ok(None);
         }
         self.rows.vet(prefix_of(key)..=prefix_of(key))?;
-        self.rows.folder.get(key)
+        self.rows.get(key)
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<Row>, EngineError> {
@@ -91,7 +112,7 @@ impl Engine for SledEngine {
         }
         self.rows.vet(prefix_of(from)..=prefix_of(to))?;
         let hidden = usize::from(from <= ANCHOR_ROW && ANCHOR_ROW < to);
-        let mut rows = self.rows.folder.range(from, Some(to), limit.saturating_add(hidden), reverse)?;
+        let mut rows = self.rows.range(from, Some(to), limit.saturating_add(hidden), reverse)?;
         rows.retain(|(key, _)| key != ANCHOR_ROW);
         rows.truncate(limit);
         Ok(rows)
@@ -100,7 +121,9 @@ impl Engine for SledEngine {
     fn commit(&self, batch: Batch) -> Result<(), EngineError> {
         self.rows.folder.poison().check()?;
         check_batch(&batch)?;
-        self.rows.groups.commit(batch, |batches| self.rows.apply(&batches))
+        let outcome = self.rows.groups.commit(batch, |batches| self.rows.apply(&batches));
+        self.rows.checkpoint_if_due();
+        outcome
     }
 
     fn verify(&self) -> Result<VerifyReport, EngineError> {
@@ -121,17 +144,40 @@ impl Engine for SledEngine {
 }
 
 impl Rows {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.folder.poison().check()?;
+        // What is not here now is in sled, or comes after this call began.
+        let pending = self.overlay().get(key).map(|value| value.cloned());
+        pending.map_or_else(|| self.folder.get(key), Ok)
+    }
+
+    /// Like [`Engine::range`], without an end if there is no `to`, and with row "A". The overlay is held until sled has
+    /// answered: nothing leaves it and no commit comes to it between the two, so that each commit is seen whole or not at all.
+    fn range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<Row>, EngineError> {
+        if to.is_some_and(|to| from >= to) {
+            return Ok(Vec::new());
+        }
+        let below = |limit| self.folder.range(from, to, limit, reverse);
+        self.overlay().range(from, to, limit, reverse, below)
+    }
+
     /// What is still unvetted is vetted first: a clean stop says that no scan is needed.
     fn close(&self) -> Result<(), EngineError> {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        let whole = self.folder.poison().check().and_then(|()| self.vet(0..=u8::MAX >> 2));
-        let state = self.state();
+        let poison = self.folder.poison();
+        let whole = poison.check().and_then(|()| self.vet(0..=u8::MAX >> 2));
         // The anchor goes first, since the folder may be another's once it is closed. Only both signs together count.
-        let signed = whole.and_then(|()| self.anchor.write(&Slot::seal(&self.key, &state, true)?));
-        match signed {
-            Ok(()) => self.folder.close(),
+        let closed = whole.and_then(|()| poison.run(|| self.checkpoint_and(true, |_| Ok(self.folder.close()))));
+        match closed {
+            Ok(closed) => closed,
             Err(error) => {
                 self.folder.abandon();
                 Err(error)
@@ -149,8 +195,20 @@ impl Rows {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, AnchorState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overlay_mut(&self) -> RwLockWriteGuard<'_, Overlay> {
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn covered(&self) -> u64 {
+        self.covered.load(Ordering::Acquire)
     }
 
     fn publish_sizes(&self, state: &AnchorState) {

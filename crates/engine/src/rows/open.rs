@@ -1,7 +1,9 @@
-//! Which state the rows are in, by the anchor and the row that each batch carries (docs/sled.md, "Anchor").
+//! From the files to rows that are those the anchor vouches for (docs/sled.md, "Anchor").
+
+use std::collections::BTreeMap;
 
 use super::*;
-use crate::anchor::{AnchorRow, decode_row, encode_row};
+use crate::anchor::{Anchored, Redo, decode_row, encode_row};
 use crate::sled_folder::Found;
 
 pub(super) fn open(
@@ -17,14 +19,18 @@ pub(super) fn open(
     // The anchor is made after the rows, so with an anchor the rows were there.
     let options = SledOptions { create: anchored.is_none(), ..options };
     let folder = SledFolder::open(folder, options)?;
-    let (anchor, state, clean) = match anchored {
+    let anchored = match anchored {
         Some(anchored) => anchored,
-        None if folder.count()? == 0 => (AnchorFile::create(anchor_path, key)?, AnchorState::empty(), false),
+        None if folder.count()? == 0 => {
+            let file = AnchorFile::create(anchor_path, key)?;
+            Anchored { file, covered: 0, state: AnchorState::empty(), redo: Vec::new(), clean: false }
+        }
         None => return Err(anchor_missing(anchor_path)),
     };
-    let (state, in_step) = settle(&folder, key, state)?;
-    // From here on a stop without `close` is an unclean one.
-    anchor.write(&Slot::seal(key, &state, false)?)?;
+    let in_step = catch_up(&folder, key, &anchored)?;
+    let Anchored { file: anchor, state, clean, .. } = anchored;
+    // From here on a stop without `close` is an unclean one, and the records are not needed any more.
+    anchor.write_slots(key, &state, false)?;
     let vetted = match folder.found() {
         Found::New => true,
         Found::Clean => clean && in_step,
@@ -36,9 +42,13 @@ pub(super) fn open(
         key: AnchorKey::from_slice(key.expose()).map_err(|_| key_unusable())?,
         digest_key: anchor_digest_key(key),
         groups: GroupCommit::default(),
+        checkpointing: Mutex::new(()),
+        overlay: RwLock::default(),
+        covered: AtomicU64::new(state.commit),
+        due: AtomicBool::new(false),
         row_count: AtomicU64::new(state.rows),
         live_bytes: AtomicU64::new(state.bytes),
-        state: Mutex::new(state),
+        log: Mutex::new(Log { state, area: Area::default() }),
         unvetted: AtomicU64::new(if vetted { 0 } else { u64::MAX }),
         closed: AtomicBool::new(false),
     };
@@ -46,56 +56,47 @@ pub(super) fn open(
     Ok(rows)
 }
 
-/// The state after the engine's last commit, which is the anchor's or the one after it; and whether it is the anchor's.
-fn settle(
-    folder: &SledFolder,
-    key: &AnchorKey,
-    state: AnchorState,
-) -> Result<(AnchorState, bool), EngineError> {
-    let row = match folder.get(ANCHOR_ROW)? {
+/// Brings sled, which stands somewhere between the slots' commit and the last record's, to the latter; true if it was there. The
+/// records hold whole rows, so they may be applied to any state between, and again after a crash in here.
+fn catch_up(folder: &SledFolder, key: &AnchorKey, anchored: &Anchored) -> Result<bool, EngineError> {
+    let (covered, last) = (anchored.covered, anchored.state.commit);
+    let at = match folder.get(ANCHOR_ROW)? {
         Some(row) => Some(decode_row(key, &row).ok_or_else(|| EngineError::RowsLost {
             detail: "the engine's anchor row does not authenticate".into(),
         })?),
         None => None,
     };
-    let commit = row.as_ref().map_or(0, |row| row.commit);
-    match (commit.checked_sub(state.commit), row) {
-        (Some(0), _) => Ok((state, true)),
-        (Some(1), Some(row)) => Ok((follow(folder, key, state, &row)?, false)),
-        _ => Err(EngineError::RowsLost {
-            detail: format!("the rows are at commit {commit}, the anchor says {}", state.commit),
-        }),
+    match at {
+        Some(at) if at == last && covered == last => return Ok(true),
+        Some(at) if (covered..=last).contains(&at) => {}
+        // The row goes in before the first commit, so that rows without an anchor file are never taken for new ones.
+        None if last == 0 => {}
+        _ => {
+            let at = at.map_or("none".into(), |at| at.to_string());
+            return Err(EngineError::RowsLost {
+                detail: format!("the rows are at commit {at}, the anchor says {covered} to {last}"),
+            });
+        }
     }
+    let rows = newest(&anchored.redo);
+    let row = encode_row(key, last)?;
+    folder.write(rows.into_iter().chain([(ANCHOR_ROW, Some(row.as_slice()))]))?;
+    folder.sync()?;
+    tracing::info!(commits = anchored.redo.len(), "commits were brought into sled");
+    Ok(at == Some(last))
 }
 
-/// The state after a commit that the anchor does not know, so that nobody was told of it. A lone change is written after its
-/// row "A"; if a crash left only "A", the commit becomes one that changed nothing.
-fn follow(
-    folder: &SledFolder,
-    key: &AnchorKey,
-    before: AnchorState,
-    row: &AnchorRow,
-) -> Result<AnchorState, EngineError> {
-    let after = row.apply(before.clone());
-    let Some(prefix) = row.lone_prefix() else { return Ok(after) };
-    let found = vet::tally(folder, &anchor_digest_key(key), prefix)?.digest;
-    if found == after.digest(prefix) {
-        return Ok(after);
-    }
-    if found != before.digest(prefix) {
-        return Err(vet::lost(prefix));
-    }
-    let unchanged = AnchorState { commit: after.commit, ..before };
-    let row = encode_row(key, &unchanged, &[prefix])?;
-    folder.commit(&[(ANCHOR_ROW, Some(row))])?;
-    Ok(unchanged)
+/// Each row that the records change, as the last of them leaves it.
+fn newest(redo: &[Redo]) -> BTreeMap<&[u8], Option<&[u8]>> {
+    let changes = redo.iter().flat_map(|record| &record.changes);
+    changes.map(|(key, value)| (key.as_slice(), value.as_deref())).collect()
 }
 
 /// The copy is checked against every digest, so nothing is left to vet.
 fn compact_if_bloated(rows: &Rows) -> Result<(), EngineError> {
-    let state = rows.state();
-    if rows.folder.is_bloated(state.bytes)? {
-        rows.compact(&state)?;
+    let log = rows.log();
+    if rows.folder.is_bloated(log.state.bytes)? {
+        rows.compact(&log.state)?;
         rows.unvetted.store(0, Ordering::Relaxed);
         rows.folder.accept_recovery()?;
     }

@@ -1,17 +1,21 @@
-//! One group of batches, from preconditions to acknowledgement.
+//! One group of batches, from preconditions to the durable record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::Outcomes;
 use super::*;
-use crate::anchor::{digest, encode_row};
+use crate::anchor::{Sealed, blocks_for, digest};
 use crate::contract::{counts, judge, key_of};
 
-/// A key that the group writes: what stands under it before and after.
-struct Change {
+/// What the group knows of a row: what stands under the key before it, and what it makes of it.
+struct Touched {
     old: Option<Vec<u8>>,
-    new: Option<Vec<u8>>,
+    /// `None` if the row was only looked at.
+    new: Option<Option<Vec<u8>>>,
 }
+
+/// By key.
+type Group<'a> = BTreeMap<&'a [u8], Touched>;
 
 impl Rows {
     /// Applies the batches whose preconditions hold, in order, as one durable commit. If that fails all of them fail: the
@@ -30,69 +34,73 @@ impl Rows {
     }
 
     fn try_apply(&self, batches: &[Batch]) -> Result<Outcomes, EngineError> {
-        let mut state = self.state();
-        let mut changes = BTreeMap::new();
+        let mut log = self.log_with_room(batches)?;
+        let mut group = Group::new();
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
-            self.vet_batch(&state, batch)?;
-            match judge(batch, |key| self.current(&changes, key)) {
+            self.vet_batch(&log.state, batch)?;
+            match judge(batch, |key| Ok(self.touch(&mut group, key)?.now().cloned())) {
                 Ok(()) => {
-                    self.stage(&mut changes, batch)?;
+                    self.stage(&mut group, batch)?;
                     outcomes.push(Ok(()));
                 }
                 Err(refused @ EngineError::PreconditionFailed { .. }) => outcomes.push(Err(refused)),
                 Err(failure) => return Err(failure),
             }
         }
-        if !changes.is_empty() {
-            *state = self.write(&state, &changes)?;
-            self.publish_sizes(&state);
+        group.retain(|_, touched| touched.new.is_some());
+        if !group.is_empty() {
+            self.write(&mut log, group)?;
         }
         Ok(outcomes)
     }
 
-    /// Row and anchor are sealed beforehand, so that between sync and acknowledgement there is one write.
-    fn write(
-        &self,
-        state: &AnchorState,
-        changes: &BTreeMap<&[u8], Change>,
-    ) -> Result<AnchorState, EngineError> {
-        let (next, prefixes) = self.advance(state, changes)?;
-        let row = encode_row(&self.key, &next, &prefixes)?;
-        let slot = Slot::seal(&self.key, &next, false)?;
-        // "A" first: if a crash parts a lone change from it, the next open sees that from the digest of its prefix.
-        let anchor_row = std::iter::once((ANCHOR_ROW, Some(row.as_slice())));
-        let rows = changes.iter().map(|(key, change)| (*key, change.new.as_deref()));
-        let ops: Vec<_> = anchor_row.chain(rows).collect();
-        let then = || self.anchor.write(&slot);
-        if changes.len() == 1 {
-            self.folder.commit_in_order_then(&ops, then)?;
-        } else {
-            self.folder.commit_then(&ops, then)?;
+    /// The log, with room for the largest record that these batches can make. If there is none the rows before are brought into
+    /// sled first; nobody else writes meanwhile, since the caller leads.
+    fn log_with_room(&self, batches: &[Batch]) -> Result<MutexGuard<'_, Log>, EngineError> {
+        let ops = batches.iter().flat_map(|batch| &batch.ops);
+        let length = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let blocks = blocks_for(ops.clone().count(), ops.map(length).sum());
+        let log = self.log();
+        if log.area.has_room(blocks, self.covered()) {
+            return Ok(log);
         }
-        Ok(next)
+        drop(log);
+        self.checkpoint()?;
+        Ok(self.log())
     }
 
-    /// The state after the changes, and the prefixes whose digests they touch.
-    fn advance(
-        &self,
-        state: &AnchorState,
-        changes: &BTreeMap<&[u8], Change>,
-    ) -> Result<(AnchorState, Vec<u8>), EngineError> {
+    /// The record is durable before anybody sees a row of it, and before any of them goes into sled.
+    fn write(&self, log: &mut Log, group: Group<'_>) -> Result<(), EngineError> {
+        let (mut next, prefixes) = self.advance(&log.state, &group)?;
+        let changes = group.iter().map(|(key, touched)| (*key, touched.now().map(Vec::as_slice)));
+        let record = Sealed::new(&self.key, &next, &prefixes, changes, log.state.chain)?;
+        next.chain = record.chain;
+        self.anchor.append(&mut log.area, next.commit, &record)?;
+        let rows = group.into_iter().filter_map(|(key, touched)| Some((key.to_vec(), touched.new?)));
+        self.overlay_mut().put(rows);
+        self.publish_sizes(&next);
+        self.due.store(log.area.waits(self.covered()), Ordering::Relaxed);
+        log.state = next;
+        Ok(())
+    }
+
+    /// The state after the changes (but for its chain), and the prefixes whose digests they touch.
+    fn advance(&self, state: &AnchorState, group: &Group<'_>) -> Result<(AnchorState, Vec<u8>), EngineError> {
         let mut next = state.clone();
         next.commit += 1;
         let mut prefixes = BTreeSet::new();
-        for (key, change) in changes.iter().filter(|(key, _)| counts(key)) {
+        for (key, touched) in group.iter().filter(|(key, _)| counts(key)) {
             let prefix = prefix_of(key);
             prefixes.insert(prefix);
             let Some(sum) = next.digest_mut(prefix) else { continue };
             let (mut rows, mut bytes) = (0_i64, 0_i64);
-            if let Some(old) = &change.old {
+            if let Some(old) = &touched.old {
                 sum.subtract(&digest(&self.digest_key, (key, old))?);
                 rows -= 1;
                 bytes -= (key.len() + old.len()) as i64;
             }
-            if let Some(new) = &change.new {
+            if let Some(new) = touched.now() {
                 sum.add(&digest(&self.digest_key, (key, new))?);
                 rows += 1;
                 bytes += (key.len() + new.len()) as i64;
@@ -104,28 +112,29 @@ impl Rows {
     }
 
     /// Adds a batch's operations to the group's changes; a later one on the same key wins.
-    fn stage<'a>(
-        &self,
-        changes: &mut BTreeMap<&'a [u8], Change>,
-        batch: &'a Batch,
-    ) -> Result<(), EngineError> {
+    fn stage<'a>(&self, group: &mut Group<'a>, batch: &'a Batch) -> Result<(), EngineError> {
         for (key, value) in &batch.ops {
-            if let Some(change) = changes.get_mut(key.as_slice()) {
-                change.new = value.clone();
-                continue;
-            }
             // Only what is digested needs its old value.
-            let old = if counts(key) { self.folder.get(key)? } else { None };
-            changes.insert(key, Change { old, new: value.clone() });
+            if counts(key) {
+                self.touch(group, key)?.new = Some(value.clone());
+            } else {
+                group.insert(key, Touched { old: None, new: Some(value.clone()) });
+            }
         }
         Ok(())
     }
 
-    /// What a batch of this group finds under a key.
-    fn current(&self, changes: &BTreeMap<&[u8], Change>, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        match changes.get(key) {
-            Some(change) => Ok(change.new.clone()),
-            None => self.folder.get(key),
+    /// A row as the group finds it, looked up once.
+    fn touch<'a, 'g>(
+        &self,
+        group: &'g mut Group<'a>,
+        key: &'a [u8],
+    ) -> Result<&'g mut Touched, EngineError> {
+        match group.entry(key) {
+            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                Ok(entry.insert(Touched { old: self.get(key)?, new: None }))
+            }
         }
     }
 
@@ -140,5 +149,12 @@ impl Rows {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .try_for_each(|prefix| self.vet_one(state, prefix))
+    }
+}
+
+impl Touched {
+    /// What stands under the key after what the group did so far.
+    fn now(&self) -> Option<&Vec<u8>> {
+        self.new.as_ref().unwrap_or(&self.old).as_ref()
     }
 }

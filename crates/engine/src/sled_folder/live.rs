@@ -39,13 +39,13 @@ impl Live {
     }
 
     /// One after the other into the log, of which recovery finds a beginning.
-    pub(super) fn apply_in_order<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+    pub(super) fn apply_in_order<'a>(
         &self,
-        ops: &[(K, Option<V>)],
+        mut ops: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Result<(), EngineError> {
-        let written = ops.iter().try_for_each(|(key, value)| match value {
-            Some(value) => self.db.insert(key.as_ref(), value.as_ref()).map(drop),
-            None => self.db.remove(key.as_ref()).map(drop),
+        let written = ops.try_for_each(|(key, value)| match value {
+            Some(value) => self.db.insert(key, value).map(drop),
+            None => self.db.remove(key).map(drop),
         });
         written.map_err(self.failed())
     }

@@ -34,8 +34,8 @@ use live::Live;
 
 /// sled opens a store of another segment size as an empty one, so ours never changes.
 pub(crate) const SEGMENT_SIZE: usize = 512 * 1024;
-/// The engine's own row rides along with a full batch.
-const MAX_OPS: usize = MAX_BATCH_OPS + 1;
+/// Most operations in one batch of sled.
+const MAX_OPS: usize = MAX_BATCH_OPS;
 
 /// An opened sled folder.
 pub(crate) struct SledFolder {
@@ -118,50 +118,47 @@ impl SledFolder {
         })
     }
 
-    /// Applies at most 257 operations as one batch; durable when it returns. `None` deletes. One key at most once.
+    /// Applies at most 256 operations as one batch; durable when it returns. `None` deletes. One key at most once.
     pub(crate) fn commit<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
         ops: &[(K, Option<V>)],
     ) -> Result<(), EngineError> {
-        self.commit_then(ops, || Ok(()))
-    }
-
-    /// Like [`SledFolder::commit`], and runs `then` once the batch would survive a power cut.
-    pub(crate) fn commit_then<K: AsRef<[u8]>, V: AsRef<[u8]>>(
-        &self,
-        ops: &[(K, Option<V>)],
-        then: impl FnOnce() -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
         check_sizes(ops)?;
-        // One write is whole or not there, so it needs no batch around it.
-        if ops.len() == 1 {
-            return self.commit_in_order_then(ops, then);
-        }
         self.poison.run(|| {
             let _writer = self.writer();
-            if self.filtered {
-                self.commit_filtered(|live| live.apply_batch(ops), then)
-            } else {
-                self.commit_exclusive(ops, then)
-            }
+            if self.filtered { self.commit_filtered(ops) } else { self.commit_exclusive(ops) }
         })
     }
 
-    /// Like [`SledFolder::commit_then`], but a crash may leave any number of the first operations without the others. In
-    /// filtered mode that spares the sync of the batch's head.
-    pub(crate) fn commit_in_order_then<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+    /// Writes any number of rows in order; durable after [`SledFolder::sync`]. A crash before that leaves some of them: those up to any
+    /// one, or (exclusive mode) up to the end of any batch. Readers may see some of them meanwhile.
+    pub(crate) fn write<'a>(
         &self,
-        ops: &[(K, Option<V>)],
-        then: impl FnOnce() -> Result<(), EngineError>,
+        ops: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Result<(), EngineError> {
-        check_sizes(ops)?;
         self.poison.run(|| {
             let _writer = self.writer();
             if self.filtered {
-                self.commit_filtered(|live| live.apply_in_order(ops), then)
-            } else {
-                self.commit_exclusive(ops, then)
+                return open(&self.reading())?.apply_in_order(ops);
             }
+            let mut ops = ops.peekable();
+            while ops.peek().is_some() {
+                let batch: Vec<_> = ops.by_ref().take(MAX_BATCH_OPS).collect();
+                self.commit_exclusive(&batch)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes durable what [`SledFolder::write`] wrote.
+    pub(crate) fn sync(&self) -> Result<(), EngineError> {
+        self.poison.run(|| {
+            let _writer = self.writer();
+            if !self.filtered {
+                // Each batch was synced, and a flush here would move sled's mark over what reads wrote.
+                return Ok(());
+            }
+            open(&self.reading())?.flush()
         })
     }
 
@@ -209,41 +206,42 @@ impl SledFolder {
         }
     }
 
-    /// Reads run beside the commit's syncs. sled has synced each of its writes in full when `flush` returns, the same call on
+    /// Reads run beside the commit's sync. sled has synced each of its writes in full when `flush` returns, the same call on
     /// the same file that we would add.
-    fn commit_filtered(
+    fn commit_filtered<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
-        apply: impl FnOnce(&Live) -> Result<(), EngineError>,
-        then: impl FnOnce() -> Result<(), EngineError>,
+        ops: &[(K, Option<V>)],
     ) -> Result<(), EngineError> {
         {
             // Alone for this moment, so that no reader sees half a commit.
-            apply(open(&self.writing())?)?;
+            let live = self.writing();
+            let live = open(&live)?;
+            // One write is whole or not there, so it needs no batch around it.
+            match ops {
+                [(key, value)] => {
+                    let lone = (key.as_ref(), value.as_ref().map(AsRef::as_ref));
+                    live.apply_in_order(std::iter::once(lone))?;
+                }
+                _ => live.apply_batch(ops)?,
+            }
         }
-        let live = self.reading();
-        let live = open(&live)?;
-        live.flush()?;
-        then()
+        open(&self.reading())?.flush()
     }
 
     /// sled's own syncs are none here: nothing may touch it between what reads wrote, the batch, and our sync.
     fn commit_exclusive<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
         ops: &[(K, Option<V>)],
-        then: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        {
-            let live = self.writing();
-            let live = open(&live)?;
-            if self.reads.swap(false, Ordering::Relaxed) {
-                live.flush()?;
-                live.sync()?;
-            }
-            live.apply_batch(ops)?;
+        let live = self.writing();
+        let live = open(&live)?;
+        if self.reads.swap(false, Ordering::Relaxed) {
             live.flush()?;
             live.sync()?;
         }
-        then()
+        live.apply_batch(ops)?;
+        live.flush()?;
+        live.sync()
     }
 
     fn read<T>(&self, op: impl FnOnce(&Live) -> sled::Result<T>) -> Result<T, EngineError> {

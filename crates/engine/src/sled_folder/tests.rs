@@ -158,21 +158,6 @@ fn what_is_too_large_is_refused_and_harms_nothing() {
 }
 
 #[test]
-fn a_failure_after_the_sync_poisons() {
-    for mode in [SledMode::Exclusive, SledMode::Filtered] {
-        let (_dir, path) = place();
-        let folder = SledFolder::open(&path, options(mode)).unwrap();
-        let lost = || Err(EngineError::RowsLost { detail: "test".into() });
-        assert!(matches!(folder.commit_then(&[("a", Some("1"))], lost), Err(EngineError::RowsLost { .. })));
-        assert!(matches!(folder.get(b"a"), Err(EngineError::Poisoned { .. })));
-        assert!(matches!(folder.commit(&[("b", Some("1"))]), Err(EngineError::Poisoned { .. })));
-        assert!(folder.close().is_err());
-        drop(folder);
-        assert_eq!(exclusive(&path).unwrap().found(), Found::Unclean);
-    }
-}
-
-#[test]
 fn compaction_keeps_the_rows_and_gives_space_back() {
     for mode in [SledMode::Exclusive, SledMode::Filtered] {
         let (_dir, path) = place();

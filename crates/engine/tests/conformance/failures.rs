@@ -40,7 +40,12 @@ fn right_or_refused(engine: &SledEngine) -> usize {
 #[test]
 fn a_flipped_byte_after_an_unclean_stop_never_shows_as_a_missing_row() {
     let place = Place::new(SledMode::Exclusive);
-    filled(&place.open());
+    let engine = place.open();
+    filled(&engine);
+    // Brings the rows into sled.
+    engine.close().unwrap();
+    drop(engine);
+    drop(place.open());
     let original = place.dir.path().join("original");
     copy_tree(&place.rows(), &original);
     let anchor = fs::read(place.anchor()).unwrap();
@@ -93,7 +98,7 @@ fn a_log_damaged_under_a_running_engine_never_gives_a_wrong_row() {
 #[test]
 fn a_full_disk_is_an_error_then_poison_and_what_was_acknowledged_stays() {
     for mode in [SledMode::Exclusive, SledMode::Filtered] {
-        let Some(disk) = SmallDisk::mount(3) else { return };
+        let Some(disk) = SmallDisk::mount(9) else { return };
         let (rows, anchor) = (disk.path().join("rows"), disk.path().join("anchor"));
         let key = AnchorKey::generate().unwrap();
         let options =

@@ -7,7 +7,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use oubliette_crypto::{AnchorKey, Handle, PageBody, PageKind, PageRef, RootKey, Tag, VaultId};
@@ -45,6 +45,8 @@ const BULK: usize = 4096;
 pub struct Keyring {
     core: Arc<Core>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// The writer's, for the tape adversary.
+    root_key: Weak<Mutex<RootKey>>,
     /// One at a time: a verification has the writer note what it supersedes.
     verifying: Mutex<()>,
 }
@@ -72,14 +74,16 @@ impl Keyring {
 
     fn start((core, root_key): (Core, RootKey)) -> Result<Self, KeyringError> {
         let core = Arc::new(core);
-        let writer = Writer::new(Arc::clone(&core), root_key);
+        let secret = Arc::new(Mutex::new(root_key));
+        let root_key = Arc::downgrade(&secret);
+        let writer = Writer::new(Arc::clone(&core), secret);
         let thread = std::thread::Builder::new()
             .name("keyring-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| KeyringError::Poisoned {
                 reason: format!("no thread for the writer: {error}"),
             })?;
-        Ok(Self { core, writer: Mutex::new(Some(thread)), verifying: Mutex::new(()) })
+        Ok(Self { core, writer: Mutex::new(Some(thread)), root_key, verifying: Mutex::new(()) })
     }
 
     /// The vault.
@@ -126,9 +130,13 @@ impl Keyring {
     /// A short reason for each thing that is wrong although the vault works.
     pub fn ill(&self) -> Vec<String> {
         let mut reasons = self.core.pages.store.ill();
-        reasons.extend(self.core.notes.iter().cloned());
+        reasons.extend(self.core.notes.lost.iter().cloned());
         reasons.extend(self.core.healthy().err().map(|error| error.to_string()));
         reasons
+    }
+    /// What opening found damaged and made whole again.
+    pub fn mended_at_open(&self) -> &[String] {
+        &self.core.notes.mended
     }
     /// Pages mended from another copy since the start.
     pub fn mended_pages(&self) -> u64 {

@@ -1,6 +1,8 @@
 //! The secrets that stand in memory, for the tape adversary: at the seizure they get all of them. Walks the structures that the
 //! keyring works with, so that whatever a cache keeps too long is seen.
 
+use std::sync::PoisonError;
+
 use oubliette_crypto::{PageBody, PageId};
 
 use super::Keyring;
@@ -16,13 +18,13 @@ pub enum MemorySecret<'a> {
 }
 
 impl Keyring {
-    /// Shows every secret that the keyring holds: the vault's keys, the keys in its root page, cached pages, and the covers of all
-    /// people in memory. For the tape adversary; nothing else has a use for it.
-    ///
-    /// Left out: the writer's own copy of the root secret, which stands in the cell as well, and leases, which belong to whoever holds
-    /// them.
+    /// Shows every secret that the keyring holds: the writer's root secret, the vault's keys, the keys in its root page, cached pages,
+    /// and of all people in memory their covers and the keys that are lent. For the tape adversary; nothing else has a use for it.
     pub fn secrets_in_memory(&self, visit: &mut dyn FnMut(MemorySecret<'_>)) {
         let core = &self.core;
+        if let Some(secret) = self.root_key.upgrade() {
+            visit(MemorySecret::Key(secret.lock().unwrap_or_else(PoisonError::into_inner).expose()));
+        }
         visit(MemorySecret::Key(core.keys.tag.expose()));
         visit(MemorySecret::Key(core.keys.anchor.expose()));
         root_secrets(&core.root(), visit);
@@ -52,4 +54,5 @@ fn person_secrets(person: &Person, visit: &mut dyn FnMut(MemorySecret<'_>)) {
     if let Some(cover) = &person.view().cover {
         cover.secrets_in_memory(&mut |key| visit(MemorySecret::Key(key)));
     }
+    person.gate.each_key(&mut |key| visit(MemorySecret::Key(key.expose())));
 }

@@ -13,7 +13,6 @@ use crate::core::{Core, Root};
 use crate::error::KeyringError;
 use crate::pages::role;
 use crate::person::State;
-use crate::recovery::POINTERS_LOST;
 use crate::tree::{self, Entry, EntryKind, Walker, walk};
 use crate::vault_page::VaultPage;
 use crate::writer::{Op, Outcome};
@@ -83,9 +82,9 @@ impl Verifier<'_> {
         Ok(self.report)
     }
 
-    /// Every record is readable, and the last deletion has one.
+    /// What opening found lost, and every record of the ledger.
     fn ledger(&mut self) -> Result<(), KeyringError> {
-        self.report.faults.extend(self.core.notes.iter().filter(|note| **note == POINTERS_LOST).cloned());
+        self.report.faults.extend(self.core.notes.lost.iter().cloned());
         self.report.faults.extend(self.core.ledger.verify()?);
         let last = self.core.root().vault.last_deletion.generation_after;
         if last > 0 && self.core.ledger.find(last).is_ok_and(|found| found.is_none()) {

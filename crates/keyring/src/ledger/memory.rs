@@ -32,4 +32,8 @@ impl RootLedger for MemoryLedger {
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         Ok(Vec::new())
     }
+    fn last(&self) -> Result<u64, LedgerError> {
+        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(records.last_key_value().map_or(0, |(generation, _)| *generation))
+    }
 }

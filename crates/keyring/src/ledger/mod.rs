@@ -4,6 +4,9 @@
 mod file;
 mod memory;
 mod record;
+mod step;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -19,6 +22,31 @@ pub trait RootLedger: Send + Sync {
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError>;
     /// Reads every record. One line for each that is damaged or out of order.
     fn verify(&self) -> Result<Vec<String>, LedgerError>;
+
+    /// The highest generation in a record; 0 if there is none. A ledger that others wrap for tests may answer 0 always: then a
+    /// key plane older than the ledger is not told from the current one.
+    fn last(&self) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
+
+    /// Brings the ledger in step with the key plane, once, at opening: `newest` is the record of the last of `deletions` deletions. If a
+    /// crash or damage took it, it is written anew.
+    fn settle(&self, deletions: u64, newest: &RootRecord) -> Result<Settled, LedgerError> {
+        let _counted_by_ledgers_that_can = deletions;
+        match self.find(newest.generation_after)? {
+            Some(_) => Ok(Settled::default()),
+            None => self.append(newest).map(|()| Settled::default()),
+        }
+    }
+}
+
+/// What [`RootLedger::settle`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// What was damaged and is whole again.
+    pub mended: Vec<String>,
+    /// Evidence that is lost.
+    pub lost: Vec<String>,
 }
 
 /// Errors of the ledger.

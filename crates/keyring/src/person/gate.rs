@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use oubliette_crypto::{ObjectKey, Path};
@@ -42,6 +42,8 @@ struct GateState {
 struct Held {
     path: Path,
     cancelled: Arc<AtomicBool>,
+    /// For the tape adversary. The lease alone keeps the key.
+    key: Weak<ObjectKey>,
 }
 
 impl Gate {
@@ -79,6 +81,12 @@ impl Gate {
     pub(crate) fn drain_all(&self, longest: Duration) -> Result<u32, KeyringError> {
         self.drain(longest, |state| state.leases.len() + state.operations)?;
         Ok(self.lock().drained)
+    }
+
+    /// Shows the keys that are lent.
+    pub(crate) fn each_key(&self, visit: &mut dyn FnMut(&ObjectKey)) {
+        let keys: Vec<_> = self.lock().leases.values().filter_map(|held| held.key.upgrade()).collect();
+        keys.iter().for_each(|key| visit(key));
     }
 
     fn drain(&self, longest: Duration, held: impl Fn(&GateState) -> usize) -> Result<(), KeyringError> {
@@ -121,7 +129,7 @@ impl Standing {
 /// one of what they delete.
 pub struct KeyLease {
     // Dropped (and wiped) before the entry says that it is gone: fields go in this order.
-    key: ObjectKey,
+    key: Arc<ObjectKey>,
     cancelled: Arc<AtomicBool>,
     _entry: LeaseEntry,
 }
@@ -132,8 +140,9 @@ impl KeyLease {
         state.standing.check()?;
         let id = state.next;
         state.next += 1;
-        let cancelled = Arc::new(AtomicBool::new(false));
-        state.leases.insert(id, Held { path, cancelled: Arc::clone(&cancelled) });
+        let (key, cancelled) = (Arc::new(key), Arc::new(AtomicBool::new(false)));
+        let held = Held { path, cancelled: Arc::clone(&cancelled), key: Arc::downgrade(&key) };
+        state.leases.insert(id, held);
         Ok(Self { key, cancelled, _entry: LeaseEntry { person: Arc::clone(person), id } })
     }
     /// The key.

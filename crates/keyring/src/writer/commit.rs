@@ -125,8 +125,11 @@ impl Writer {
         };
         let node = RootNode { persons, vault_page, children };
         let epoch = current.pointer.epoch + u64::from(deletion);
-        let root_key = secret.as_ref().map_or(&self.root_key, |secret| &secret.root_key);
-        let pointer = seal_root(&core.pages.vault, root_key, &node, moment.generation, epoch, &mut staged)?;
+        let pointer = {
+            let now = self.root_key.lock().unwrap_or_else(PoisonError::into_inner);
+            let root_key = secret.as_ref().map_or(&*now, |secret| &secret.root_key);
+            seal_root(&core.pages.vault, root_key, &node, moment.generation, epoch, &mut staged)?
+        };
         let mut facts = facts(&core, &current.pointer, &pointer, moment.now);
         drop(current);
 
@@ -135,7 +138,7 @@ impl Writer {
             None => core.cells.iter().try_for_each(|cell| cell.point(&pointer))?,
             Some(secret) => {
                 turn_cells(&core, &pointer, &secret.shares)?;
-                self.root_key = secret.root_key;
+                *self.root_key.lock().unwrap_or_else(PoisonError::into_inner) = secret.root_key;
                 // Whether the old shares were really written over is known only now.
                 facts.cell_class = core.erasure_class();
                 core.ledger.append(&facts.ledger_record(removed))?;

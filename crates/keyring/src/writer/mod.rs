@@ -9,7 +9,7 @@ mod prepare;
 mod queue;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use oubliette_crypto::{PageId, RootKey};
 
@@ -23,17 +23,20 @@ use commit::Work;
 use prepare::{Moment, prepare};
 use queue::Job;
 
-/// The thread's own state: the root secret stands nowhere else in memory.
+/// The root secret. It stands nowhere else in memory and ends with the writer: whoever else looks at it (the tape adversary alone) does not keep it.
+pub(crate) type Secret = Arc<Mutex<RootKey>>;
+
+/// The thread's own state.
 pub(crate) struct Writer {
     core: Arc<Core>,
-    root_key: RootKey,
+    root_key: Secret,
     /// Pages that the last commit made superfluous. They go with the next one: until the caller was answered, a crash may
     /// still fall back to an older pointer.
     dead: Vec<PageId>,
 }
 
 impl Writer {
-    pub(crate) fn new(core: Arc<Core>, root_key: RootKey) -> Self {
+    pub(crate) fn new(core: Arc<Core>, root_key: Secret) -> Self {
         Self { core, root_key, dead: Vec::new() }
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Ready {
     /// Over how many cells the root secret is split.
     #[schema(example = 1)]
     cells: usize,
+    /// How the memory is kept that keys live in: `secret`, `locked` or `plain`.
+    #[schema(example = "secret")]
+    key_memory: String,
 }
 
 /// Answers while the process serves.
@@ -50,6 +53,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<(StatusCode, Json<Re
                 reasons,
                 erasure_class: vault.cell_class(),
                 cells: vault.cells().len(),
+                key_memory: oubliette_store::key_memory(),
             })
         })
         .await?;

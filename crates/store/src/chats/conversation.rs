@@ -84,7 +84,7 @@ impl Chats {
         let run = Run::items(Class::Chat, mine.compartment());
         let state = State {
             compartment: run.compartment,
-            seq: self.person.highest(run)?,
+            seq: self.person.next_seq(run)?.saturating_sub(1),
             order: last_order(&self.person, &mine)?.max(last_order(peer, &theirs)?),
         };
         let new = |spot: Spot| Some(spot).filter(|spot| matches!(spot, Spot::New(_)));

@@ -86,5 +86,9 @@ impl Chats {
 fn find(author: &Person, run: Run, id: &MessageId) -> Result<(Place, Vec<u8>), VaultError> {
     let place = run.at(id.seq);
     let row = author.row(place)?.filter(|row| id::random(row) == id.random).ok_or(NO_MESSAGE)?;
-    if author.is_cut(place)? { Err(NO_MESSAGE) } else { Ok((place, row)) }
+    if author.is_cut(place)? {
+        return Err(NO_MESSAGE);
+    }
+    author.check_number(place)?;
+    Ok((place, row))
 }

@@ -23,7 +23,7 @@ impl Credentials {
         let _lock = self.person.vault.slots.lock((self.person.handle(), run));
         let facts = serde_json::to_vec(&Facts::Used(day))
             .map_err(|_| VaultError::invalid("time", "cannot be stored"))?;
-        let place = run.at(self.person.highest(run)? + 1);
+        let place = run.at(self.person.next_seq(run)?);
         self.person.commit(self.person.seal(place, now, &facts, &[])?, Batch::new())?;
         if account.uses.len() >= MAX_USES {
             let paths =

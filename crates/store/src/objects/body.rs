@@ -63,7 +63,7 @@ impl BodyWriter {
         let packing = match codec {
             Codec::Plain => None,
             Codec::Zstd => Some(Packing {
-                packer: FramePacker::new().map_err(|_| no_compressor())?,
+                packer: FramePacker::new().ok_or_else(no_compressor)?,
                 frame: Zeroizing::new(Vec::with_capacity(FRAME_LEN)),
             }),
         };

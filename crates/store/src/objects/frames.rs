@@ -1,5 +1,6 @@
 //! zstd in independent frames of 128 KiB, each kept only where it is smaller, so that a range costs one frame at most.
 
+use oubliette_locked::zstd::{Compressor, decompress};
 use zeroize::Zeroizing;
 
 /// Plain bytes in every frame but the last.
@@ -10,15 +11,16 @@ const LEVEL: i32 = 1;
 
 /// Packs frames one after the other and keeps their table.
 pub(crate) struct FramePacker {
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: Compressor,
     packed: Zeroizing<Vec<u8>>,
     table: Vec<u8>,
 }
 
 impl FramePacker {
-    pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            compressor: zstd::bulk::Compressor::new(LEVEL)?,
+    /// `None` if memory is short.
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self {
+            compressor: Compressor::new()?,
             packed: Zeroizing::new(vec![0; FRAME_LEN]),
             table: Vec::new(),
         })
@@ -29,7 +31,7 @@ impl FramePacker {
         let room = frame.len().saturating_sub(1);
         // A frame that does not shrink does not fit, which is the one error there can be.
         let shrunk =
-            self.packed.get_mut(..room).and_then(|room| self.compressor.compress_to_buffer(frame, room).ok());
+            self.packed.get_mut(..room).and_then(|room| self.compressor.compress(LEVEL, frame, room));
         match shrunk.and_then(|length| Some((length, self.packed.get(..length)?))) {
             Some((length, packed)) => {
                 self.table.extend_from_slice(&(length as u32).to_be_bytes());
@@ -86,8 +88,8 @@ pub(crate) fn unpack(
     if frame.as_is {
         return (stored.len() == plain_len).then_some(stored);
     }
-    let plain = zstd::bulk::decompress(&stored, plain_len).map(Zeroizing::new).ok()?;
-    (plain.len() == plain_len).then_some(plain)
+    let mut plain = Zeroizing::new(vec![0; plain_len]);
+    (decompress(&stored, &mut plain)? == plain_len).then_some(plain)
 }
 
 #[cfg(test)]

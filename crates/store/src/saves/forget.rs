@@ -31,6 +31,7 @@ impl Saves {
         let name = slot_name(game, slot)?;
         let (place, row) = self.find(&name, Some(version))?;
         forgotten_is_absent(self.person.key(place).map(drop))?;
+        self.person.check_number(place)?;
         self.person.cut(vec![Path::leaf(&leaf(place))?])?;
         let rows = vec![(place.key(&self.person.handle()), row)];
         self.person.vault.leave_to_sweeper(self.person.vault.forget_rows(rows));

@@ -141,7 +141,8 @@ fn no_marker(dir: &Path) -> VaultError {
     VaultError::Format { detail }
 }
 
-/// Opens the copies of the key plane; one whose folder is missing is made anew from the other.
+/// Opens the copies of the key plane; one whose folder is missing is made anew from the other. A link whose target is not there
+/// is no missing folder: the disk that it leads to is, and a copy made in its place would lie on the disk of the other one.
 fn open_key_plane(
     plane: &KeyPlane,
     options: &VaultOptions,
@@ -153,7 +154,7 @@ fn open_key_plane(
         return Err(keys_lost(plane, "both are missing"));
     }
     for (n, folder) in folders.into_iter().enumerate() {
-        if !folder.exists() {
+        if !folder.exists() && !folder.is_symlink() {
             plane.recreate(n).map_err(lost)?;
             notes.push(format!("{} was missing and was made anew from the other copy", folder.display()));
         }
@@ -162,6 +163,14 @@ fn open_key_plane(
     let gone = pages.gone();
     if !options.remake_key_copies || gone.is_empty() {
         return Ok(pages);
+    }
+    if let Some(link) = folders.into_iter().find(|folder| folder.is_symlink() && !folder.exists()) {
+        return Err(VaultError::Format {
+            detail: format!(
+                "{} is a link to a folder that is not there: mount the disk that holds it. To give that copy up, remove the link, then repair",
+                link.display()
+            ),
+        });
     }
     pages.close()?;
     drop(pages);
@@ -207,7 +216,12 @@ fn ledger(dir: &Path) -> Result<Arc<FileLedger>, VaultError> {
 }
 
 fn keyring_options(options: &VaultOptions) -> KeyringOptions {
-    KeyringOptions { clock: Arc::new(KeyringClock(options.settings().clock)), ..KeyringOptions::default() }
+    let default = KeyringOptions::default();
+    KeyringOptions {
+        clock: Arc::new(KeyringClock(options.settings().clock)),
+        page_cache_bytes: options.key_cache.unwrap_or(default.page_cache_bytes),
+        ..default
+    }
 }
 
 fn parts(dir: &Path, keyring: Keyring, options: &VaultOptions, create: bool) -> Result<Parts, VaultError> {

@@ -113,6 +113,13 @@ impl Vault {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Shows all plaintext that is kept for speed: names of slots, accounts and conversations. For the tape adversary, which seizes what
+    /// is in memory; nothing else has a use for it. A cache of plaintext that is added is shown here.
+    pub fn text_in_memory(&self, visit: &mut dyn FnMut(&str)) {
+        self.inner.names.each(visit);
+        self.inner.reserved.each_name(visit);
+    }
+
     /// Clean stop: later calls fail. Idempotent.
     ///
     /// # Errors

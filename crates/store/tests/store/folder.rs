@@ -36,11 +36,15 @@ fn made() -> TempDir {
 }
 
 fn whole(vault: &Vault) {
+    readable(vault);
+    assert!(vault.fsck(false, &mut |_, _| ()).unwrap().faults.is_empty());
+}
+
+fn readable(vault: &Vault) {
     let ann = vault.subject("ann").unwrap();
     assert_eq!(get(&ann, "big", None).unwrap(), noise(700_000, 4));
     assert_eq!(texts(&ann, "bob"), ["hi"]);
     assert!(matches!(vault.subject("bob"), Err(VaultError::SubjectErased { .. })));
-    assert!(vault.fsck(false, &mut |_, _| ()).unwrap().faults.is_empty());
 }
 
 #[test]
@@ -158,4 +162,38 @@ fn the_folder_tells_no_names() {
         }
     }
     assert!(files > 6);
+}
+
+/// A link whose target is not mounted counted as a missing copy, and the copy was made anew on the wrong disk.
+#[test]
+fn a_dangling_link_to_a_copy_is_not_rebuilt() {
+    for copy in ["keys-a", "keys-b"] {
+        let (dir, disk) = (made(), tempfile::tempdir().unwrap());
+        let (link, target) = (dir.path().join(copy), disk.path().join("copy"));
+        fs::rename(&link, &target).ok().unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let vault = open(dir.path()).unwrap();
+        assert_eq!(vault.status().unwrap().problems, Vec::<String>::new());
+        vault.close().unwrap();
+        drop(vault);
+
+        // Not mounted: the other copy serves, and says so.
+        fs::rename(&target, disk.path().join("away")).unwrap();
+        let vault = open(dir.path()).unwrap();
+        readable(&vault);
+        let problems = vault.status().unwrap().problems.join("; ");
+        assert!(problems.contains(if copy == "keys-a" { "copy a" } else { "copy b" }), "{problems}");
+        vault.close().unwrap();
+        drop(vault);
+        let repair = VaultOptions { remake_key_copies: true, ..options() };
+        let said = Vault::open(dir.path(), repair).err().unwrap().to_string();
+        assert!(said.contains(copy) && said.contains("mount the disk"), "{said}");
+        assert!(link.is_symlink() && !target.exists());
+
+        // Back again, it is brought up to date.
+        fs::rename(disk.path().join("away"), &target).unwrap();
+        let vault = open(dir.path()).unwrap();
+        whole(&vault);
+        assert!(vault.status().unwrap().problems.is_empty());
+    }
 }

@@ -13,6 +13,7 @@ mod crash;
 mod debug;
 mod erasure;
 mod folder;
+mod forged;
 mod model;
 mod races;
 mod restore;

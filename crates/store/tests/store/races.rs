@@ -1,5 +1,6 @@
 //! Many threads at what hurts: storing while forgetting, sending while leaving.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -51,16 +52,21 @@ fn sending_to_and_from_somebody_who_leaves() {
     let (world, vault) = World::new();
     let bob = person(&vault, "bob");
     bob.chats().append("bob2", &[text("x")]).unwrap_err();
-    for round in 0..6 {
+    for _ in 0..6 {
         let (ann, _) = vault.put_subject("ann", &Default::default(), true).unwrap();
         assert!(ann.usage.is_empty());
         let ann = vault.subject("ann").unwrap();
+        // The erasure begins when both have sent, however slow the machine is.
+        let both_sent = Barrier::new(3);
         std::thread::scope(|scope| {
             let begin = Instant::now();
+            let both_sent = &both_sent;
             let sends = |from: oubliette_store::Subject, to: &'static str| {
                 move || {
+                    (0..10).for_each(|_| drop(from.chats().append(to, &[text("first")]).unwrap()));
+                    both_sent.wait();
                     // Ends with the erasure.
-                    while begin.elapsed() < Duration::from_secs(20) {
+                    while begin.elapsed() < Duration::from_secs(60) {
                         match from.chats().append(to, &[text("hello"), text(&"x".repeat(5_000))]) {
                             Ok(_) => {}
                             Err(
@@ -77,7 +83,7 @@ fn sending_to_and_from_somebody_who_leaves() {
             };
             scope.spawn(sends(ann.clone(), "bob"));
             scope.spawn(sends(bob.clone(), "ann"));
-            std::thread::sleep(Duration::from_millis(40 + round * 10));
+            both_sent.wait();
             vault.erase(&["ann"]).unwrap();
             let after = bob.chats().append("ann", &[text("late")]);
             assert!(matches!(after, Err(VaultError::PeerGone)), "{after:?}");

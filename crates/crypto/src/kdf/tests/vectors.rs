@@ -37,11 +37,13 @@ fn anchors() {
     assert_eq!(digest_key.expose(), &array(&v["anchor digest key"]));
     let digest = row_digest(&digest_key, &hex(&v["row key"]), &hex(&v["row value"])).unwrap();
     assert_eq!(digest, array(&v["row digest"]));
-    for (form, header, sealed) in [
-        (AnchorForm::Slot, &v["anchor slot header"], &v["anchor slot"]),
-        (AnchorForm::Row, &v["anchor row header"], &v["anchor row"]),
+    for (form, name, body) in [
+        (AnchorForm::Slot, "anchor slot", "anchor body"),
+        (AnchorForm::Row, "anchor row", "anchor body"),
+        (AnchorForm::Redo, "anchor redo", "anchor redo body"),
     ] {
-        let opened = open_anchor(&key, form, &hex(header), &hex(sealed)).unwrap();
-        assert_eq!(opened, hex(&v["anchor body"]));
+        let header = hex(&v[format!("{name} header").as_str()]);
+        let opened = open_anchor(&key, form, &header, &hex(&v[name])).unwrap();
+        assert_eq!(opened, hex(&v[body]));
     }
 }

@@ -1,0 +1,92 @@
+//! After a power cut: an event that was not acknowledged happened or did not, and the model goes by what is seen.
+
+use oubliette_adversary::Canary;
+
+use crate::conversations::Message;
+use crate::history::History;
+use crate::look::{Seen, look};
+use crate::op::PEOPLE;
+use crate::people::{Account, Person, Slot};
+
+/// What the event under way adds. Of what it adds and what it replaces without forgetting it by name, either may be found afterwards.
+pub(crate) enum Doubt {
+    Nothing,
+    Version { who: usize, slot: [Canary; 2], content: [Canary; 2] },
+    Message { who: usize, to: usize, canary: Canary },
+    Region { who: usize, new: Canary },
+    Evidence { who: usize, new: Canary },
+    Password { who: usize, account: Canary, new: Canary },
+}
+
+impl History {
+    pub(crate) fn see_what_happened(&mut self) {
+        let seen = look(&self.world, &self.people).unwrap();
+        for who in 0..PEOPLE {
+            match (self.people[who].alive, seen.alive[who]) {
+                (true, false) => self.depart(who),
+                (false, true) => self.people[who] = Person::new(self.people[who].id.clone()),
+                _ => {}
+            }
+        }
+        let doubt = std::mem::replace(&mut self.doubt, Doubt::Nothing);
+        self.settle_doubt(doubt, &seen);
+        // What a forgetting event took along is gone for good.
+        self.people.iter_mut().for_each(|person| drop(person.keep(&seen.canaries)));
+        drop(self.conversations.keep(&seen.canaries));
+        self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
+        let live = self.live();
+        let unsure = |canary: &Canary| self.people.iter().any(|person| person.maybe.contains(canary));
+        let unknown = seen.canaries.iter().find(|canary| !live.contains(canary) && !unsure(canary));
+        assert_eq!(unknown, None, "something is seen that should not be there");
+    }
+
+    fn settle_doubt(&mut self, doubt: Doubt, seen: &Seen) {
+        let there = |canary: &Canary| seen.canaries.contains(canary);
+        match doubt {
+            Doubt::Nothing => {}
+            Doubt::Version { who, slot: [game, name], content } => {
+                let person = &mut self.people[who];
+                let known = person.slots.iter().position(|slot| slot.name == name);
+                let version = seen.versions.get(&content[0]);
+                match (known, version) {
+                    (Some(known), Some(version)) => {
+                        person.slots[known].versions.insert(*version, content);
+                    }
+                    (None, Some(version)) => {
+                        person.slots.push(Slot { game, name, versions: [(*version, content)].into() });
+                    }
+                    (Some(_), None) => person.maybe.extend(content),
+                    (None, None) => person.maybe.extend(content.into_iter().chain([game, name])),
+                }
+            }
+            Doubt::Message { who, to, canary } => match seen.messages.get(&canary) {
+                Some(id) => {
+                    let message = Message { author: who, id: id.clone(), canary };
+                    self.conversations.between(who, to).push(message);
+                }
+                None => self.people[who].maybe.push(canary),
+            },
+            Doubt::Region { who, new } => {
+                let person = &mut self.people[who];
+                let old = if there(&new) { person.region.replace(new) } else { Some(new) };
+                person.maybe.extend(old);
+            }
+            Doubt::Evidence { who, new } => {
+                let person = &mut self.people[who];
+                if there(&new) { &mut person.evidence } else { &mut person.maybe }.push(new);
+            }
+            Doubt::Password { who, account, new } => {
+                let person = &mut self.people[who];
+                person.maybe.push(new);
+                let known = person.accounts.iter_mut().find(|known| known.name == account);
+                match known {
+                    Some(known) => person.maybe.extend(known.password.take()),
+                    None if there(&account) => {
+                        person.accounts.push(Account { name: account, password: None })
+                    }
+                    None => person.maybe.push(account),
+                }
+            }
+        }
+    }
+}

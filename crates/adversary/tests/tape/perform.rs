@@ -1,0 +1,271 @@
+//! One event, done to the vault and, once it is acknowledged, to the model.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use oubliette_adversary::WorldError;
+use oubliette_store::{
+    Body, ConsentGiven, ErasureOutcome, NewMessage, PutOptions, SteamFields, SubjectFacts, VaultError,
+};
+
+use crate::conversations::Message;
+use crate::doubt::Doubt;
+use crate::filler::{Size, around};
+use crate::history::{CONSENT, History};
+use crate::op::{Op, SPOTS};
+use crate::people::{Account, Slot};
+
+type Done = Result<(), WorldError>;
+
+impl History {
+    pub(crate) fn perform(&mut self, op: &Op) -> Done {
+        match *op {
+            Op::Put { who, spot, size } => self.living(who, |it| it.put(who, spot, size)),
+            Op::Break { who, spot } => self.living(who, |it| it.break_off(who, spot)),
+            Op::ForgetVersion { who, spot, nth } => self.living(who, |it| it.forget_version(who, spot, nth)),
+            Op::ForgetSlot { who, spot } => self.living(who, |it| it.forget_slot(who, spot)),
+            Op::Lend { who, spot } => self.living(who, |it| it.lend(who, spot)),
+            Op::Say { who, to, long } => self.pair(who, to, |it| it.say(who, to, long)),
+            Op::ForgetMessage { who, to, nth } => self.pair(who, to, |it| it.forget_message(who, to, nth)),
+            Op::ForgetThrough { who, to, nth } => self.pair(who, to, |it| it.forget_through(who, to, nth)),
+            Op::ForgetSide { who, to } => self.pair(who, to, |it| it.forget_side(who, to)),
+            Op::Consent { who } => self.living(who, |it| it.consent(who)),
+            Op::Withdraw { who } => self.living(who, |it| it.withdraw(who)),
+            Op::SetSteam { who, spot } => self.living(who, |it| it.set_steam(who, spot)),
+            Op::ForgetSteam { who, spot } => self.living(who, |it| it.forget_steam(who, spot)),
+            Op::Move { who } => self.living(who, |it| it.settle(who, false)),
+            Op::Erase { who } => self.living(who, |it| it.erase(who)),
+            Op::Reopen { who } if !self.people[who].alive => self.settle(who, true),
+            Op::Reopen { .. } => Ok(()),
+            Op::Sweep => Ok(drop(self.world.vault()?.sweep(1000)?)),
+            Op::Restart => self.restart(),
+            Op::BackUp => self.back_up(),
+            Op::Restore => self.restore(),
+            Op::Month => self.month(),
+            Op::Seize | Op::Cut { .. } | Op::Strike { .. } => Err("not one event".into()),
+        }
+    }
+
+    fn living(&mut self, who: usize, act: impl FnOnce(&mut Self) -> Done) -> Done {
+        if self.people[who].alive { act(self) } else { Ok(()) }
+    }
+
+    fn pair(&mut self, who: usize, to: usize, act: impl FnOnce(&mut Self) -> Done) -> Done {
+        if who != to && self.people[who].alive && self.people[to].alive { act(self) } else { Ok(()) }
+    }
+
+    /// Creates a person or changes their region.
+    pub(crate) fn settle(&mut self, who: usize, reopen: bool) -> Done {
+        let region = self.plant();
+        self.doubt = Doubt::Region { who, new: region.clone() };
+        let facts = SubjectFacts { region: Some(region.as_str().to_owned()) };
+        self.world.vault()?.put_subject(self.people[who].id.as_str(), &facts, reopen)?;
+        self.people[who].alive = true;
+        self.people[who].unknown = false;
+        self.people[who].region = Some(region);
+        self.did(if reopen { "reopen" } else { "settle" });
+        Ok(())
+    }
+
+    fn put(&mut self, who: usize, spot: usize, size: Size) -> Done {
+        let content = [self.plant(), self.plant()];
+        let known =
+            self.people[who].slots.get(spot % SPOTS).map(|slot| [slot.game.clone(), slot.name.clone()]);
+        let [game, name] = known.unwrap_or_else(|| [self.plant(), self.plant()]);
+        self.doubt = Doubt::Version { who, slot: [game.clone(), name.clone()], content: content.clone() };
+        let saves = self.subject(who)?.saves();
+        // Long facts of a large value stand in its body.
+        let filler = if matches!(size, Size::Small) { 10 } else { 2000 };
+        let meta = format!("{{\"note\":\"{}\",\"filler\":\"{}\"}}", content[1].as_str(), "x".repeat(filler));
+        let options = PutOptions { meta: Some(meta), ..PutOptions::default() };
+        let bytes = around(&content[0], size);
+        let info = saves.put(game.as_str(), name.as_str(), &options, &mut bytes.as_slice())?;
+        let slots = &mut self.people[who].slots;
+        match slots.iter_mut().find(|slot| slot.name == name) {
+            Some(slot) => drop(slot.versions.insert(info.version, content)),
+            None => slots.push(Slot { game, name, versions: [(info.version, content)].into() }),
+        }
+        self.did("put");
+        Ok(())
+    }
+
+    fn break_off(&mut self, who: usize, spot: usize) -> Done {
+        let canary = self.plant();
+        self.people[who].maybe.push(canary.clone());
+        let saves = self.subject(who)?.saves();
+        let Some(slot) = self.people[who].slots.get(spot) else { return Ok(()) };
+        let content = around(&canary, Size::Dense);
+        let mut content = content.as_slice().chain(Broken);
+        let refused = saves.put(slot.game.as_str(), slot.name.as_str(), &PutOptions::default(), &mut content);
+        match refused {
+            Err(VaultError::Upload(_)) => self.did("break off"),
+            Err(other) => return Err(other.into()),
+            Ok(_) => return Err("a broken upload was taken".into()),
+        }
+        Ok(())
+    }
+
+    fn forget_version(&mut self, who: usize, spot: usize, nth: usize) -> Done {
+        self.let_go(who);
+        let saves = self.subject(who)?.saves();
+        let Some(slot) = self.people[who].slots.get_mut(spot) else { return Ok(()) };
+        let Some(version) = slot.versions.keys().nth(nth % slot.versions.len().max(1)).copied() else {
+            return Ok(());
+        };
+        saves.forget_version(slot.game.as_str(), slot.name.as_str(), version)?;
+        slot.versions.remove(&version);
+        self.did("forget version");
+        Ok(())
+    }
+
+    fn forget_slot(&mut self, who: usize, spot: usize) -> Done {
+        self.let_go(who);
+        let saves = self.subject(who)?.saves();
+        let Some(slot) = self.people[who].slots.get(spot) else { return Ok(()) };
+        saves.forget_slot(slot.game.as_str(), slot.name.as_str())?;
+        self.people[who].slots.remove(spot);
+        self.did("forget slot");
+        Ok(())
+    }
+
+    fn lend(&mut self, who: usize, spot: usize) -> Done {
+        let Some(slot) = self.people[who].slots.get(spot).filter(|slot| !slot.versions.is_empty()) else {
+            return Ok(());
+        };
+        let mut reader = self.subject(who)?.saves().get(slot.game.as_str(), slot.name.as_str(), None)?;
+        reader.next_chunk()?;
+        self.readers.push((who, reader));
+        self.did("lend");
+        Ok(())
+    }
+
+    /// Whoever forgets something of theirs ends their downloads.
+    fn let_go(&mut self, who: usize) {
+        self.readers.retain(|(reader, _)| *reader != who);
+    }
+
+    fn say(&mut self, who: usize, to: usize, long: bool) -> Done {
+        let canary = self.plant();
+        self.doubt = Doubt::Message { who, to, canary: canary.clone() };
+        let body = if long {
+            Body::Bytes { content_type: "text/plain".into(), bytes: around(&canary, Size::Dense) }
+        } else {
+            Body::Text(canary.as_str().to_owned())
+        };
+        let message = NewMessage { body, sent_at: None, client_id: None };
+        let posted = self.subject(who)?.chats().append(self.people[to].id.as_str(), &[message])?;
+        let id = posted[0].id.clone();
+        self.conversations.between(who, to).push(Message { author: who, id, canary });
+        self.did("say");
+        Ok(())
+    }
+
+    fn forget_message(&mut self, who: usize, to: usize, nth: usize) -> Done {
+        let Some(at) = self.conversations.own(who, to, nth) else { return Ok(()) };
+        let chats = self.subject(who)?.chats();
+        let messages = self.conversations.between(who, to);
+        chats.forget_message(self.people[to].id.as_str(), &messages[at].id)?;
+        messages.remove(at);
+        self.did("forget message");
+        Ok(())
+    }
+
+    fn forget_through(&mut self, who: usize, to: usize, nth: usize) -> Done {
+        let Some(at) = self.conversations.own(who, to, nth) else { return Ok(()) };
+        let chats = self.subject(who)?.chats();
+        let messages = self.conversations.between(who, to);
+        chats.forget_through(self.people[to].id.as_str(), &messages[at].id)?;
+        let mut place = 0;
+        messages.retain(|message| {
+            place += 1;
+            place - 1 > at || message.author != who
+        });
+        self.did("forget through");
+        Ok(())
+    }
+
+    fn forget_side(&mut self, who: usize, to: usize) -> Done {
+        match self.subject(who)?.chats().forget_side(self.people[to].id.as_str()) {
+            Ok(()) => self.did("forget side"),
+            Err(VaultError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.conversations.between(who, to).retain(|message| message.author != who);
+        Ok(())
+    }
+
+    fn consent(&mut self, who: usize) -> Done {
+        let evidence = self.plant();
+        self.doubt = Doubt::Evidence { who, new: evidence.clone() };
+        let given = ConsentGiven { evidence: Some(evidence.as_str().to_owned()), ..ConsentGiven::default() };
+        self.subject(who)?.consents().give(CONSENT, &given)?;
+        self.people[who].evidence.push(evidence);
+        self.people[who].consent = true;
+        self.did("consent");
+        Ok(())
+    }
+
+    fn withdraw(&mut self, who: usize) -> Done {
+        if self.people[who].consent {
+            self.subject(who)?.consents().withdraw(CONSENT)?;
+            self.people[who].consent = false;
+            self.people[who].accounts.clear();
+            self.did("withdraw");
+        }
+        Ok(())
+    }
+
+    fn set_steam(&mut self, who: usize, spot: usize) -> Done {
+        if !self.people[who].consent {
+            return self.consent(who);
+        }
+        let password = self.plant();
+        let known = self.people[who].accounts.get(spot % SPOTS).map(|account| account.name.clone());
+        let name = known.unwrap_or_else(|| self.plant());
+        self.doubt = Doubt::Password { who, account: name.clone(), new: password.clone() };
+        let fields = BTreeMap::from([("password".to_owned(), password.as_str().to_owned())]);
+        match self.subject(who)?.credentials().set_steam(name.as_str(), SteamFields(fields)) {
+            // A withdrawal of which a restored backup does not know.
+            Err(VaultError::ConsentRequired { .. }) => return self.consent(who),
+            answer => drop(answer?),
+        }
+        let accounts = &mut self.people[who].accounts;
+        match accounts.iter_mut().find(|account| account.name == name) {
+            Some(account) => account.password = Some(password),
+            None => accounts.push(Account { name, password: Some(password) }),
+        }
+        self.did("set steam");
+        Ok(())
+    }
+
+    fn forget_steam(&mut self, who: usize, spot: usize) -> Done {
+        let credentials = self.subject(who)?.credentials();
+        let Some(account) = self.people[who].accounts.get(spot) else { return Ok(()) };
+        credentials.forget_steam(account.name.as_str())?;
+        self.people[who].accounts.remove(spot);
+        self.did("forget steam");
+        Ok(())
+    }
+
+    fn erase(&mut self, who: usize) -> Done {
+        self.let_go(who);
+        let id = self.people[who].id.clone();
+        self.world.hold(id.as_str())?;
+        let outcomes = self.world.vault()?.erase(&[id.as_str()])?;
+        if !matches!(outcomes[..], [ErasureOutcome::Erased(_)]) {
+            return Err(format!("the outcome of an erasure is {outcomes:?}").into());
+        }
+        self.depart(who);
+        self.did("erase");
+        Ok(())
+    }
+}
+
+/// A connection that is lost.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::ConnectionReset.into())
+    }
+}

@@ -1,0 +1,239 @@
+//! A history is recorded call by call; then the power is cut after some calls, or all of them, and each disk that may be left is opened.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use oubliette_keyring::{MemoryCell, RootCell};
+use oubliette_powercut::{Call, Dice, Disk, Folder, Image, Strategy, Tree};
+use tempfile::TempDir;
+
+use crate::child::{Expected, History, Inspector, Played, play_in_child};
+use crate::model::State;
+
+const CELL: &str = "root.cell";
+
+/// The calls of a history, and what each stretch of them promised.
+pub(crate) struct Recorded {
+    pub(crate) history: History,
+    pub(crate) start: Image,
+    pub(crate) calls: Vec<Call>,
+    /// After so many calls: what may be found, and the oldest epoch whose share may still be in a cell.
+    pub(crate) promised: Vec<(Expected, u64)>,
+}
+
+/// What was looked at.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) calls: usize,
+    pub(crate) points: usize,
+    pub(crate) images: usize,
+    pub(crate) acknowledged: usize,
+    pub(crate) erased: usize,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.points += other.points;
+        self.images += other.images;
+        self.acknowledged += other.acknowledged;
+        self.erased += other.erased;
+    }
+}
+
+/// Plays the whole history on a recorded folder. `None` where that cannot be.
+pub(crate) fn record(history: History) -> Option<Recorded> {
+    let start = Image::empty();
+    let folder = Folder::new(&start).ok()?;
+    let mut from = 0;
+    loop {
+        match play_in_child(folder.path(), history, from) {
+            Played::ToTheEnd => break,
+            Played::Died => from = acknowledged(&folder.calls()),
+            Played::Failed => panic!("{history:?} failed: {:?}", last_mark(&folder.calls())),
+        }
+    }
+    Some(Recorded::new(history, start, folder.calls(), 0))
+}
+
+pub(crate) fn last_mark(calls: &[Call]) -> Option<&str> {
+    calls.iter().rev().find_map(|call| match call {
+        Call::Mark(said) => Some(said.as_str()),
+        _ => None,
+    })
+}
+
+/// How many operations were acknowledged.
+pub(crate) fn acknowledged(calls: &[Call]) -> usize {
+    let done = calls.iter().rev().find_map(|call| match call {
+        Call::Mark(said) => said.strip_prefix("ok ").and_then(|n| n.parse::<usize>().ok()),
+        _ => None,
+    });
+    done.map_or(0, |done| done + 1)
+}
+
+impl Recorded {
+    pub(crate) fn new(history: History, start: Image, calls: Vec<Call>, acknowledged: usize) -> Self {
+        let mut expected = Expected { made: acknowledged > 0, acknowledged, lied: false };
+        let mut cell = LiveCell::new(&start);
+        let mut oldest = 0;
+        let mut promised = vec![(expected, oldest)];
+        for call in &calls {
+            cell.apply(call);
+            if let Call::Mark(said) = call {
+                expected.made = true;
+                if let Some(n) = said.strip_prefix("ok ").and_then(|n| n.parse::<usize>().ok()) {
+                    expected.acknowledged = n + 1;
+                }
+                oldest = epochs(&cell.bytes).into_iter().max().unwrap_or(0).max(oldest);
+            }
+            promised.push((expected, oldest));
+        }
+        Self { history, start, calls, promised }
+    }
+
+    /// Points to cut at: all of them, or about so many, evenly spaced with a start that the seed chooses.
+    pub(crate) fn points(&self, about: Option<usize>) -> Vec<usize> {
+        let all = self.calls.len() + 1;
+        let step = about.map_or(1, |about| (all / about.max(1)).max(1));
+        let first = (self.history.seed as usize * 7) % step;
+        (first..all).step_by(step).collect()
+    }
+
+    /// Cuts the power at these points, every way in `strategies`, and looks at each disk that differs from those before.
+    pub(crate) fn cut(&self, points: &[usize], strategies: &[Strategy], seed: u64) -> Counts {
+        let mut counts = Counts { calls: self.calls.len(), points: points.len(), ..Counts::default() };
+        let (mut inspector, mut seen) = (Inspector::new(self.history), HashSet::new());
+        let mut dice = Dice::new(seed);
+        let mut disk = Disk::new(&self.start, seed);
+        let mut done = 0;
+        for point in points {
+            self.calls[done..*point].iter().for_each(|call| disk.apply(call));
+            done = *point;
+            let (expected, oldest) = self.promised[*point];
+            for strategy in strategies {
+                let image = disk.cut(*strategy, &mut dice);
+                if !seen.insert(print(&image, expected)) {
+                    continue;
+                }
+                let at = format!(
+                    "{:?}, cut after call {point} of {} ({:?}), {strategy:?}, seed {seed}",
+                    self.history,
+                    self.calls.len(),
+                    point.checked_sub(1).map(|last| brief(&self.calls[last]))
+                );
+                self.look(&mut inspector, &image, expected, oldest, &at);
+                counts.images += 1;
+                counts.acknowledged += expected.acknowledged;
+                counts.erased += self.state(expected.acknowledged).erased();
+            }
+        }
+        counts
+    }
+
+    /// One image: no share that a deletion wiped, before recovery and after; and all that was promised.
+    pub(crate) fn look(&self, inspector: &mut Inspector, image: &Image, expected: Expected, oldest: u64, at: &str) {
+        if !expected.lied {
+            no_old_share(image.file("vault/root.cell").unwrap_or_default(), oldest, at);
+        }
+        let place = Place::of(image);
+        if let Err(what) = inspector.look(place.path(), expected) {
+            let kept = place.keep();
+            panic!("{at}: {what}\nthe image is kept in {}", kept.display());
+        }
+        if !expected.lied {
+            let cell = std::fs::read(place.path().join("vault").join(CELL)).unwrap_or_default();
+            no_old_share(&cell, oldest, at);
+        }
+    }
+
+    pub(crate) fn state(&self, acknowledged: usize) -> State {
+        let mut state = State::default();
+        self.history.ops()[..acknowledged].iter().for_each(|op| state.apply(op));
+        state
+    }
+}
+
+/// A real folder that holds an image, in memory where there is such a place.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn of(image: &Image) -> Self {
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let place = place.unwrap();
+        image.write(place.path()).unwrap();
+        Self(place)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn keep(self) -> PathBuf {
+        self.0.keep()
+    }
+}
+
+pub(crate) fn no_old_share(cell: &[u8], oldest: u64, at: &str) {
+    let old: Vec<u64> = epochs(cell).into_iter().filter(|epoch| *epoch < oldest).collect();
+    assert!(old.is_empty(), "{at}: the cell still holds the shares of epochs {old:?}, {oldest} is the oldest that may be there");
+}
+
+/// Epochs of the whole share slots: a share whose randomness is torn is lost.
+fn epochs(cell: &[u8]) -> Vec<u64> {
+    let read = MemoryCell::from_image(cell.to_vec()).and_then(|cell| cell.read());
+    read.map_or_else(|_| Vec::new(), |state| state.slots.iter().map(|slot| slot.epoch).collect())
+}
+
+/// The cell's file as the programs see it.
+struct LiveCell {
+    ino: Option<u64>,
+    bytes: Vec<u8>,
+}
+
+impl LiveCell {
+    fn new(start: &Image) -> Self {
+        Self { ino: None, bytes: start.file("vault/root.cell").unwrap_or_default().to_vec() }
+    }
+
+    fn apply(&mut self, call: &Call) {
+        match call {
+            Call::Create { name, ino, .. } if name == CELL => self.ino = Some(*ino),
+            Call::Write { ino, offset, data, .. } if self.ino == Some(*ino) => {
+                let end = *offset as usize + data.len();
+                if self.bytes.len() < end {
+                    self.bytes.resize(end, 0);
+                }
+                self.bytes[*offset as usize..end].copy_from_slice(data);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn print(image: &Image, expected: Expected) -> u64 {
+    fn walk(tree: &Tree, hasher: &mut DefaultHasher) {
+        match tree {
+            Tree::File(bytes) => bytes.hash(hasher),
+            Tree::Folder(entries) => entries.iter().for_each(|(name, tree)| {
+                name.hash(hasher);
+                walk(tree, hasher);
+            }),
+        }
+    }
+    let mut hasher = DefaultHasher::new();
+    expected.hash(&mut hasher);
+    walk(&Tree::Folder(image.0.clone()), &mut hasher);
+    hasher.finish()
+}
+
+fn brief(call: &Call) -> String {
+    match call {
+        Call::Write { ino, offset, data, through } => {
+            format!("Write {{ ino: {ino}, offset: {offset}, length: {}, through: {through} }}", data.len())
+        }
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,61 @@
+//! Five scripts of 100 operations, cut after many of their calls or all.
+
+use std::env;
+
+use oubliette_powercut::Strategy;
+
+use crate::child::History;
+use crate::cuts::{Counts, record};
+use crate::script::Accent;
+
+const LENGTH: usize = 100;
+/// Points a script, where not all are asked for.
+const SAMPLE: usize = 24;
+
+fn cut_script(accent: Accent, filtered: bool) {
+    let history = History { accent, seed: accent.number() as u64, length: LENGTH, filtered };
+    let Some(recorded) = record(history) else {
+        println!("left out: power: this process may not mount FUSE file systems");
+        return;
+    };
+    let asked = env::var("OUBLIETTE_CRASH_POINTS").ok();
+    let about = match asked.as_deref() {
+        Some("all") => None,
+        Some(number) => Some(number.parse().unwrap()),
+        None => Some(SAMPLE),
+    };
+    let counts = recorded.cut(&recorded.points(about), &Strategy::ALL, history.seed);
+    report(&format!("{accent:?}"), counts);
+}
+
+pub(crate) fn report(what: &str, counts: Counts) {
+    let Counts { calls, points, images, acknowledged, erased } = counts;
+    println!(
+        "{what}: {calls} calls, cut after {points}, images: {images}, acknowledged changes held: {acknowledged}, erased checked: {erased}, bad: 0"
+    );
+}
+
+#[test]
+fn rows() {
+    cut_script(Accent::Rows, true);
+}
+
+#[test]
+fn blobs() {
+    cut_script(Accent::Blobs, true);
+}
+
+#[test]
+fn chats() {
+    cut_script(Accent::Chats, false);
+}
+
+#[test]
+fn credentials() {
+    cut_script(Accent::Credentials, true);
+}
+
+#[test]
+fn erasures() {
+    cut_script(Accent::Erasures, false);
+}
