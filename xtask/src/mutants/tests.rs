@@ -11,7 +11,12 @@ use std::{
 
 const TABLE: &str = "docs/adversary.md";
 /// What the standard library says where an assertion has no words of its own.
-const STANDARD: [&str; 2] = ["assertion `left == right` failed", "assertion failed: "];
+const STANDARD: [&str; 4] = [
+    "assertion `left == right` failed",
+    "assertion `left != right` failed",
+    "assertion failed: ",
+    "called `Result::unwrap()`",
+];
 
 fn mutations() -> Vec<Mutation> {
     mutation::all(&command::root()).unwrap_or_else(|error| panic!("{error}"))

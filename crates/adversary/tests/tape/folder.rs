@@ -19,7 +19,9 @@ fn plaintext_is_in_no_file_not_even_for_a_moment() {
     let [ann, bob, region, game, slot, meta, content, message, password] =
         canaries.each_ref().map(Canary::as_str);
     let facts = SubjectFacts { region: Some(region.to_owned()) };
-    [ann, bob].map(|user| vault.put_subject(user, &facts, false).unwrap());
+    for user in [ann, bob] {
+        vault.put_subject(user, &facts, false).unwrap();
+    }
     let subject = vault.subject(ann).unwrap();
 
     let options = PutOptions { meta: Some(format!("\"{meta}\"")), ..PutOptions::default() };
@@ -56,7 +58,7 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     fn look(&mut self) {
-        self.look_in(&self.folder.to_owned());
+        self.look_in(self.folder);
         // Files elsewhere, also nameless ones, while they are open.
         for file in std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|file| Some(file.ok()?.path())) {
             if std::fs::metadata(&file).is_ok_and(|facts| facts.is_file() && facts.len() < 64 << 20) {
