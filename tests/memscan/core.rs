@@ -1,11 +1,11 @@
 //! Cores that a debugger takes of a process, which no limit of the process prevents.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::needles::Needles;
+use crate::outside::{Found, Memory};
 
 /// A core of the process, or why there is none.
 fn taken(pid: u32, scratch: &Path, name: &str) -> Result<PathBuf, String> {
@@ -28,17 +28,10 @@ fn taken(pid: u32, scratch: &Path, name: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn counts(core: &Path, sets: &[&Needles]) -> Vec<usize> {
-    let mut bytes = Vec::new();
-    File::open(core).unwrap().read_to_end(&mut bytes).unwrap();
-    let counts = sets.iter().map(|needles| {
-        let mut count = 0;
-        needles.find(&bytes, |_, _| count += 1);
-        count
-    });
-    let counts = counts.collect();
+fn scanned(core: &Path, sets: &[&Needles]) -> Found {
+    let found = Memory::of_core(core).scan(sets);
     fs::remove_file(core).unwrap();
-    counts
+    found
 }
 
 /// Every needle is found in a core of a process that holds them.
@@ -46,8 +39,8 @@ pub(crate) fn with(pid: u32, scratch: &Path, sets: &[&Needles]) {
     match taken(pid, scratch, "holder") {
         Err(reason) => println!("left out: memscan: {reason}"),
         Ok(core) => {
-            let found = counts(&core, sets);
-            assert!(found.iter().zip(sets).all(|(found, needles)| *found >= needles.len()), "{found:?}");
+            let found = scanned(&core, sets);
+            assert!((0..sets.len()).all(|set| found.found(set) >= sets[set].len()), "{found:?}");
         }
     }
 }
@@ -63,9 +56,8 @@ pub(crate) fn without(
 ) {
     let Ok(core) = taken(pid, scratch, when) else { return };
     let sets: Vec<&Needles> = [marks].into_iter().chain(keys).chain(absent.iter().copied()).collect();
-    let size = fs::metadata(&core).unwrap().len();
-    let found = counts(&core, &sets);
-    println!("core after {when}, {} MiB: {found:?}", size >> 20);
-    assert!(found[0] > 0, "after {when}: the core shows nothing of a living person");
-    assert!(found[1..].iter().all(|found| *found == 0), "in a core after {when}: {found:?}");
+    let found = scanned(&core, &sets);
+    println!("core after {when}: {found:?}");
+    assert!(found.found(0) > 0, "after {when}: the core shows nothing of a living person");
+    assert!((1..sets.len()).all(|set| found.found(set) == 0), "in a core after {when}: {found:?}");
 }

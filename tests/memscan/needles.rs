@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+const ZEROS: [u8; 4096] = [0; 4096];
+
 /// Byte strings of 16 bytes and more.
 pub(crate) struct Needles {
     /// By their first eight bytes.
@@ -39,14 +41,21 @@ impl Needles {
 
     /// Calls `found` with each place where a needle begins.
     pub(crate) fn find(&self, hay: &[u8], mut found: impl FnMut(usize, &[u8])) {
-        for (at, window) in hay.windows(8).enumerate() {
-            let (word, bit) = place(window);
-            if self.first[word] & bit == 0 {
+        // Most of a memory is pages of zeros, and no needle begins with many.
+        for (page, start) in hay.chunks(ZEROS.len()).zip((0..).step_by(ZEROS.len())) {
+            if *page == ZEROS[..page.len()] {
                 continue;
             }
-            let Some(candidates) = self.heads.get(window) else { continue };
-            for needle in candidates.iter().filter(|needle| hay[at..].starts_with(needle)) {
-                found(at, needle);
+            let end = hay.len().min(start + page.len() + 7);
+            for (window, at) in hay[start..end].windows(8).zip(start..) {
+                let (word, bit) = place(window);
+                if self.first[word] & bit == 0 {
+                    continue;
+                }
+                let Some(candidates) = self.heads.get(window) else { continue };
+                for needle in candidates.iter().filter(|needle| hay[at..].starts_with(needle)) {
+                    found(at, needle);
+                }
             }
         }
     }
@@ -73,6 +82,14 @@ fn every_needle_is_found_where_it_is() {
     needles.find(b"..sixteen letters.sixteen letters and more", |at, needle| places.push((at, needle.len())));
     assert_eq!(places, [(2, 16), (18, 24)]);
     assert_eq!((needles.len(), needles.longest()), (2, 24));
+    // Across pages, and behind one of zeros.
+    let mut hay = vec![0; 20_000];
+    for at in [4090, 8192, 12_288 - 16, 19_984] {
+        hay[at..at + 16].copy_from_slice(b"sixteen letters.");
+    }
+    let mut places = Vec::new();
+    needles.find(&hay, |at, _| places.push(at));
+    assert_eq!(places, [4090, 8192, 12_272, 19_984]);
     let key: [u8; 32] = std::array::from_fn(|at| at as u8);
     let padded: Vec<u8> = key[16..].iter().map(|byte| byte ^ 0x5c).collect();
     let mut found = 0;

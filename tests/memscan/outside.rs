@@ -2,6 +2,7 @@
 
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::needles::Needles;
@@ -9,9 +10,9 @@ use crate::needles::Needles;
 /// Bytes read at a time.
 const PIECE: usize = 1 << 20;
 
-/// Everything that can be read of a process now, apart from what refuses.
+/// Everything that can be read of a process now, apart from what refuses; or of a core.
 pub(crate) struct Memory {
-    pid: u32,
+    file: PathBuf,
     /// `from..to` of each mapping, with its line.
     maps: Vec<(u64, u64, String)>,
 }
@@ -51,7 +52,12 @@ impl Memory {
             let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16));
             rest.starts_with('r').then_some((from.ok()?, to.ok()?, rest.to_owned()))
         });
-        Self { pid, maps: maps.collect() }
+        Self { file: PathBuf::from(format!("/proc/{pid}/mem")), maps: maps.collect() }
+    }
+
+    pub(crate) fn of_core(core: &Path) -> Self {
+        let length = std::fs::metadata(core).unwrap().len();
+        Self { file: core.to_owned(), maps: vec![(0, length, "the core".to_owned())] }
     }
 
     pub(crate) fn size(&self) -> String {
@@ -61,7 +67,7 @@ impl Memory {
 
     pub(crate) fn scan(&self, sets: &[&Needles]) -> Found {
         let mut found = Found { counts: vec![0; sets.len()], places: Vec::new(), read: 0, refused: 0 };
-        let Ok(memory) = File::open(format!("/proc/{}/mem", self.pid)) else { return found };
+        let Ok(memory) = File::open(&self.file) else { return found };
         let overlap = sets.iter().map(|needles| needles.longest()).max().unwrap_or(0).max(8);
         let mut piece = vec![0; PIECE + overlap];
         for (from, to, line) in &self.maps {
