@@ -112,10 +112,13 @@ impl Person {
             .chain(&self.large)
             .chain(&self.said)
             .flat_map(|text| [text.clone(), tail(text)]);
+        // As it stands, in text, and as HMAC lays it over its two pads.
         let guard = [
             self.guard.to_vec(),
             BASE64.encode(&self.guard).into_bytes(),
             HEXLOWER.encode(&self.guard).into_bytes(),
+            self.guard.map(|byte| byte ^ 0x36).to_vec(),
+            self.guard.map(|byte| byte ^ 0x5c).to_vec(),
         ];
         // One in a hundred pieces of the noise.
         let noise = self.noise.chunks_exact(32).step_by(100).map(<[u8]>::to_vec);

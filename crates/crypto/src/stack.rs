@@ -10,7 +10,7 @@ const SHALLOW: usize = 4 * 1024 / size_of::<u64>();
 
 /// Does `work`, then overwrites the part of the stack it ran on. What it returns should hold keys behind pointers.
 #[inline(never)]
-pub(crate) fn wiped<T>(work: impl FnOnce() -> T) -> T {
+pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
     let result = below(work);
     overwrite::<FRAME>();
     result
