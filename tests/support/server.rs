@@ -63,8 +63,13 @@ impl Server {
 
     /// Starts it, or says how it ended.
     pub(crate) fn try_start(binary: &Path, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
+        Self::try_start_by(plain(binary), data, arguments)
+    }
+
+    /// By a command that has its program and environment already.
+    pub(crate) fn try_start_by(mut command: Command, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
         let log = data.with_extension("log");
-        let mut child = plain(binary)
+        let mut child = command
             .args(["--json", "serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(arguments)
@@ -167,7 +172,7 @@ pub(crate) fn erase(data: &Path, user: &str) -> bool {
 }
 
 /// Without the settings of whoever runs the tests.
-fn plain(binary: &Path) -> Command {
+pub(crate) fn plain(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OUBLIETTE_")) {
         command.env_remove(name);

@@ -31,17 +31,22 @@ pub(crate) fn process() -> Result<(), String> {
 /// Bytes of key pages to keep in memory. Refused where keys could reach a swap area; where nothing is said, the cache is as large as
 /// locked memory has room for.
 pub(crate) fn key_cache(settings: &Memory) -> Result<usize, CliError> {
-    let room = lockable().saturating_sub(LOOSE_KEYS).min(lockable() / 2);
-    let cache = settings.key_cache.unwrap_or(KEY_CACHE.min(room).max(LEAST_CACHE));
-    if settings.allow_swappable_keys || swap_areas() == 0 {
-        return Ok(cache);
-    }
-    match oubliette_locked::protection() {
-        Protection::Plain => Err(CliError::SwappableKeys("the system locks no memory for them".to_owned())),
-        _ if cache > room => Err(CliError::SwappableKeys(format!(
+    let swappable = swap_areas() > 0 && !settings.allow_swappable_keys;
+    decide(settings.key_cache, lockable(), swappable.then(oubliette_locked::protection))
+}
+
+/// `kept`: how keys are kept, if keys that are not must be refused.
+fn decide(wanted: Option<usize>, lockable: usize, kept: Option<Protection>) -> Result<usize, CliError> {
+    let room = lockable.saturating_sub(LOOSE_KEYS).min(lockable / 2);
+    let cache = wanted.unwrap_or(KEY_CACHE.min(room).max(LEAST_CACHE));
+    match kept {
+        Some(Protection::Plain) => {
+            Err(CliError::SwappableKeys("the system locks no memory for them".to_owned()))
+        }
+        Some(_) if cache > room => Err(CliError::SwappableKeys(format!(
             "they need {} KiB of locked memory, the limit is {} KiB",
             (cache + LOOSE_KEYS) >> 10,
-            lockable() >> 10
+            lockable >> 10
         ))),
         _ => Ok(cache),
     }
@@ -66,4 +71,35 @@ fn quiet_panics() {
         let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         crate::output::stderr(&format!("oubliette: internal error at {place}; please report this line"));
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: Option<Protection> = Some(Protection::Secret);
+
+    #[test]
+    fn the_cache_fits_into_what_may_be_locked() {
+        assert_eq!(decide(None, usize::MAX, SECRET).unwrap(), KEY_CACHE);
+        assert_eq!(decide(None, 8 << 20, SECRET).unwrap(), 4 << 20);
+        assert_eq!(decide(None, 5 << 20, SECRET).unwrap(), 2 << 20);
+        assert_eq!(decide(Some(5 << 20), 16 << 20, SECRET).unwrap(), 5 << 20);
+    }
+
+    #[test]
+    fn where_keys_could_be_swapped_the_vault_is_not_opened() {
+        for (wanted, lockable, kept) in [
+            (None, usize::MAX, Some(Protection::Plain)),
+            (None, 3 << 20, SECRET),
+            (None, 64 << 10, Some(Protection::Locked)),
+            (Some(16 << 20), 16 << 20, SECRET),
+        ] {
+            let refused = decide(wanted, lockable, kept).unwrap_err();
+            assert!(matches!(refused, CliError::SwappableKeys(_)), "{wanted:?} {lockable} {kept:?}");
+            assert!(refused.to_string().contains("--allow-swappable-keys"), "{refused}");
+            // Without swap, or if it was allowed, the same is no error.
+            assert!(decide(wanted, lockable, None).unwrap() >= LEAST_CACHE);
+        }
+    }
 }
