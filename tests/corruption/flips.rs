@@ -50,7 +50,11 @@ fn any_flipped_byte_of_the_second_copy_of_the_keys_is_named_or_harmless() {
 /// [`look`] with panics caught, or, for a file that only the service reads, its own reader.
 pub(crate) fn judge(data: &Path, file: &Path) -> Verdict {
     let looked = panic::catch_unwind(|| {
-        if file == Path::new("tokens.json") { look_at_tokens(data) } else { look(data, VaultOptions::default()) }
+        if file == Path::new("tokens.json") {
+            look_at_tokens(data)
+        } else {
+            look(data, VaultOptions::default())
+        }
     });
     looked.unwrap_or_else(|_| Err("a panic".into()))
 }

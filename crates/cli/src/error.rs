@@ -39,6 +39,9 @@ pub(crate) enum CliError {
         "{0} faults found; restore what is damaged from a backup (`fsck --repair` mends the key plane alone)"
     )]
     Faults(usize),
+    /// `fsck` could not open the vault, or not read it to its end.
+    #[error(transparent)]
+    Unusable(Failure),
     /// The child that looks at the row engine found it damaged.
     #[error("{0}")]
     Engine(EngineError),
@@ -78,7 +81,7 @@ impl CliError {
             Self::Token(TokenError::NameTaken) => 4,
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
-            Self::Faults(_) | Self::Engine(_) => 5,
+            Self::Faults(_) | Self::Unusable(_) | Self::Engine(_) => 5,
             Self::Io { .. }
             | Self::Admin(_)
             | Self::Token(_)
