@@ -62,7 +62,14 @@ pub(crate) enum Found {
 
 /// Does not shrink.
 pub(crate) fn noise(length: u64) -> Vec<u8> {
-    (0..length).map(|n| (n.wrapping_mul(n ^ 0x5bd1) >> 3) as u8).collect()
+    let mut state = 0x0b11_e77e_u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    (0..length).map(next).collect()
 }
 
 /// Shrinks to more than fits a row.
@@ -152,20 +159,6 @@ pub(crate) fn text(body: &str) -> NewMessage {
 }
 
 impl Item {
-    /// Whose it is.
-    pub(crate) fn user(&self) -> &'static str {
-        match self {
-            Self::Save { user, .. }
-            | Self::NoSave { user, .. }
-            | Self::Chat { user, .. }
-            | Self::Account { user, .. }
-            | Self::Consents { user, .. }
-            | Self::Blocked { user, .. }
-            | Self::Region { user, .. }
-            | Self::Erased { user } => user,
-        }
-    }
-
     pub(crate) fn read(&self, vault: &Vault) -> Found {
         match self.ask(vault) {
             Ok(true) => Found::Whole,

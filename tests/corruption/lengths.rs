@@ -32,7 +32,7 @@ impl Change {
         match self {
             Self::Cut(length) => OpenOptions::new().write(true).open(file).unwrap().set_len(length).unwrap(),
             Self::Zeros(length) => open().write_all(&vec![0; length]).unwrap(),
-            Self::Garbage(length) => open().write_all(&noise(length as u64 + 7)[7..]).unwrap(),
+            Self::Garbage(length) => open().write_all(&noise(length as u64)).unwrap(),
             Self::Gone => remove(file),
         }
     }
