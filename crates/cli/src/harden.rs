@@ -16,6 +16,9 @@ const LEAST_CACHE: usize = 1 << 20;
 /// What keys outside of pages take at most: the covers of the people in memory.
 const LOOSE_KEYS: usize = 3 << 20;
 
+/// The exit code for damage that was found.
+const CORRUPTION: i32 = 5;
+
 /// No core dumps, no reading of this process's memory by others of the same user, as much locked memory as the limits allow, panics
 /// without payloads, and the system-call filter under which sled syncs each of its own writes (docs/sled.md).
 pub(crate) fn process() -> Result<(), String> {
@@ -65,10 +68,18 @@ fn lockable() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// A panic's message may hold what was being worked on; the place is enough to find the bug.
+/// A panic's message may hold what was being worked on; the place is enough to find the bug. One of sled, on whatever thread, is damage
+/// that it ran into: its calls would fail or wait for ever after that, so the process ends, as one that found corruption.
 fn quiet_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        if place.contains("/sled-") {
+            crate::output::stderr(&format!(
+                "oubliette: the row engine stopped at damaged bytes ({}); run fsck. Rows come back from a backup, copy b of the key pages by `fsck --repair`",
+                place.rsplit_once("/sled-").map_or(place.as_str(), |(_, place)| place)
+            ));
+            std::process::exit(CORRUPTION);
+        }
         crate::output::stderr(&format!("oubliette: internal error at {place}; please report this line"));
     }));
 }
