@@ -61,14 +61,24 @@ impl Server {
             .unwrap_or_else(|ended| panic!("the service did not start: {ended:?}"))
     }
 
+    /// The same with its stderr in a file elsewhere.
+    pub(crate) fn start_logging(data: &Path, log: &Path) -> Self {
+        Self::spawn(plain(&binary()), data, &[], log)
+            .unwrap_or_else(|ended| panic!("the service did not start: {ended:?}"))
+    }
+
     /// Starts it, or says how it ended.
     pub(crate) fn try_start(binary: &Path, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
         Self::try_start_by(plain(binary), data, arguments)
     }
 
     /// By a command that has its program and environment already.
-    pub(crate) fn try_start_by(mut command: Command, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
-        let log = data.with_extension("log");
+    pub(crate) fn try_start_by(command: Command, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
+        Self::spawn(command, data, arguments, &data.with_extension("log"))
+    }
+
+    fn spawn(mut command: Command, data: &Path, arguments: &[&str], log: &Path) -> Result<Self, Ended> {
+        let log = log.to_owned();
         let mut child = command
             .args(["--json", "serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
