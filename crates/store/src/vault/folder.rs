@@ -1,6 +1,6 @@
 //! The vault's folder: what lies where, making it, opening it, and saying plainly what is missing.
 
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
