@@ -1,7 +1,7 @@
 //! The real service is killed under load, again and again: what was acknowledged is there, what was forgotten stays
 //! forgotten, and what was under way happened whole or not at all.
 //!
-//! `OUBLIETTE_KILL_ROUNDS` asks for more than the 25 rounds of every day.
+//! `OUBLIETTE_KILLS` asks for more than the 25 kills of every day.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,7 +30,7 @@ const WORKERS: u64 = 3;
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_forgotten_comes_back() {
-    let rounds = env::var("OUBLIETTE_KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let rounds = env::var("OUBLIETTE_KILLS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("vault");
     let mut workers: Vec<Worker> = (0..WORKERS).map(Worker::new).collect();
@@ -66,6 +66,6 @@ fn nothing_acknowledged_is_lost_and_nothing_forgotten_comes_back() {
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
 
     let acknowledged: u64 = workers.iter().map(|worker| worker.acknowledged).sum();
-    println!("{rounds} kills: {acknowledged} acknowledged operations and {} erasures held", eraser.erased());
+    println!("kills: {rounds}, acknowledged changes held: {acknowledged}, people who stay erased: {}, bad: 0", eraser.erased());
     assert!(acknowledged > rounds && eraser.erased() > 0, "the load was too thin to prove anything");
 }

@@ -102,6 +102,10 @@ impl Actor {
         self.vault.sweep(10_000).map(drop)
     }
 
+    pub(crate) fn mend(&self) -> Result<(), VaultError> {
+        self.vault.fsck(true, &mut |_, _| ()).map(drop)
+    }
+
     /// Faults are an error; with `swept`, so is anything left over.
     pub(crate) fn must_be_clean(&self, swept: bool) -> Result<(), VaultError> {
         let report = self.vault.fsck(swept, &mut |_, _| ())?;

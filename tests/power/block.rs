@@ -9,7 +9,7 @@ use std::thread;
 use oubliette_client::Client;
 use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy};
 
-use crate::child::{Expected, History, Inspector};
+use crate::child::{Expected, History, Inspector, Manner};
 use crate::cuts::{Counts, epochs, no_old_share};
 use crate::http::{Unheard, act};
 use crate::model::Op;
@@ -116,7 +116,7 @@ fn one_round(kind: &Kind, empty: &Blocks, round: u64, cuts: u64) -> Counts {
         let acknowledged = [0, 1].map(|n: usize| heard[n].iter().filter(|heard| heard.calls <= point).count());
         let before = heard.iter().flatten().filter(|heard| heard.calls <= point);
         let oldest = before.map(|heard| heard.oldest).max().unwrap_or(0);
-        let expected = Expected { made: true, acknowledged, lied: false };
+        let expected = Expected { made: true, acknowledged, disk: Manner::Honest };
         let at = format!(
             "{} round {round}, cut after call {point} of {}, {} in flight, {strategy:?}, acknowledged {acknowledged:?}",
             kind.name,

@@ -90,8 +90,21 @@ pub(crate) struct Expected {
     pub(crate) made: bool,
     /// So many operations of each history were acknowledged; the one after them may have begun.
     pub(crate) acknowledged: [usize; 2],
-    /// The disk lied: what was acknowledged may be lost, if only nothing wrong is told.
-    pub(crate) lied: bool,
+    pub(crate) disk: Manner,
+}
+
+/// How the disk behaved before the cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Manner {
+    Honest,
+    /// A sync failed once. One copy of the key plane may lack pages, which fsck says and mends.
+    Failed,
+    /// What was acknowledged may be lost, if only nothing wrong is told.
+    Lied,
+}
+
+impl Manner {
+    const ALL: [Self; 3] = [Self::Honest, Self::Failed, Self::Lied];
 }
 
 /// The child's entry. Does nothing when run by itself.
@@ -255,9 +268,8 @@ impl Inspector {
 
     /// Opens the vault in `folder` and tells what is wrong with it. A process that dies of it is replaced.
     pub(crate) fn look(&mut self, folder: &Path, expected: Expected) -> Result<(), String> {
-        let Expected { made, acknowledged: [one, two], lied } = expected;
-        let (made, lied) = (u8::from(made), u8::from(lied));
-        let order = format!("{}|{made}|{one}|{two}|{lied}\n", folder.display());
+        let Expected { made, acknowledged: [one, two], disk } = expected;
+        let order = format!("{}|{}|{one}|{two}|{}\n", folder.display(), u8::from(made), disk as u8);
         let asked = self.orders.write_all(order.as_bytes()).and_then(|()| self.orders.flush());
         match asked.map_err(|_| ()).and_then(|()| self.verdicts.recv_timeout(PATIENCE).map_err(|_| ())) {
             Ok(verdict) if verdict == "good" => Ok(()),
@@ -287,16 +299,17 @@ fn inspect(histories: &[History]) {
         let folder = PathBuf::from(next());
         let made = next() == "1";
         let acknowledged = [next().parse().unwrap(), next().parse().unwrap()];
-        let expected = Expected { made, acknowledged, lied: next() == "1" };
+        let disk = Manner::ALL[next().parse::<usize>().unwrap()];
+        let expected = Expected { made, acknowledged, disk };
         let panics = PANICS.load(Ordering::SeqCst);
         let found = panic::catch_unwind(|| {
-            if expected.lied { look_leniently(&folder, histories[0]) } else { look(&folder, histories, expected) }
+            if disk == Manner::Lied { look_leniently(&folder, histories[0]) } else { look(&folder, histories, expected) }
         });
         let verdict = match found {
             Err(_) => "a panic".to_owned(),
             Ok(Err(what)) => what.replace('\n', " "),
             // Where the disk lied, a panic of sled that the engine turned into an error is an answer.
-            Ok(Ok(())) if !expected.lied && PANICS.load(Ordering::SeqCst) > panics => "a panic inside".to_owned(),
+            Ok(Ok(())) if disk != Manner::Lied && PANICS.load(Ordering::SeqCst) > panics => "a panic inside".to_owned(),
             Ok(Ok(())) => "good".to_owned(),
         };
         println!("{VERDICT}{verdict}");
@@ -324,6 +337,9 @@ fn look(folder: &Path, histories: &[History], expected: Expected) -> Result<(), 
         if !allowed.contains(found) {
             return Err(format!("found {found:?}, acknowledged {before:?}, under way {next:?}"));
         }
+    }
+    if expected.disk == Manner::Failed {
+        actor.mend().map_err(told("mending"))?;
     }
     actor.must_be_clean(false).map_err(told("fsck"))?;
     actor.live_on(STRANGER).map_err(told("living on"))?;

@@ -8,7 +8,7 @@ use oubliette_keyring::{MemoryCell, RootCell};
 use oubliette_powercut::{Call, Dice, Disk, Folder, Image, Strategy, Tree};
 use tempfile::TempDir;
 
-use crate::child::{Expected, History, Inspector, Played, open_in_child, play_in_child};
+use crate::child::{Expected, History, Inspector, Manner, Played, open_in_child, play_in_child};
 
 const CELL: &str = "root.cell";
 
@@ -83,12 +83,15 @@ pub(crate) fn acknowledged(calls: &[Call]) -> usize {
 
 impl Recorded {
     pub(crate) fn new(history: History, start: Image, calls: Vec<Call>) -> Self {
-        let mut expected = Expected { made: false, acknowledged: [0; 2], lied: false };
+        let mut expected = Expected { made: false, acknowledged: [0; 2], disk: Manner::Honest };
         let mut cell = LiveCell::new(&start);
         let mut oldest = 0;
         let mut promised = vec![(expected, oldest)];
         for call in &calls {
             cell.apply(call);
+            if let Call::Sync { done: false, .. } = call {
+                expected.disk = Manner::Failed;
+            }
             if let Call::Mark(said) = call {
                 expected.made = true;
                 if let Some(n) = said.strip_prefix("ok ").and_then(|n| n.parse::<usize>().ok()) {
@@ -162,7 +165,7 @@ impl Recorded {
 
     /// One image: no share that a deletion wiped, before recovery and after; and all that was promised.
     pub(crate) fn look(&self, inspector: &mut Inspector, image: &Image, expected: Expected, oldest: u64, at: &str) {
-        if !expected.lied {
+        if expected.disk != Manner::Lied {
             no_old_share(image.file("vault/root.cell").unwrap_or_default(), oldest, at);
         }
         let place = Place::of(image);
@@ -170,7 +173,7 @@ impl Recorded {
             let kept = place.keep();
             panic!("{at}: {what}\nthe image is kept in {}", kept.display());
         }
-        if !expected.lied {
+        if expected.disk != Manner::Lied {
             let cell = std::fs::read(place.path().join("vault").join(CELL)).unwrap_or_default();
             no_old_share(&cell, oldest, at);
         }

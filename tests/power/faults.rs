@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use oubliette_powercut::{Dice, Disk, Folder, Image, Strategy};
 
-use crate::child::{Expected, History, Inspector, Played, play_in_child};
+use crate::child::{Expected, History, Inspector, Manner, Played, play_in_child};
 use crate::cuts::{Counts, Recorded, acknowledged, last_mark, record};
 use crate::rounds;
 use crate::script::Accent;
@@ -56,7 +56,7 @@ fn a_sync_that_fails_once() {
         let mut dice = Dice::new(seed + 77);
         let Ok(folder) = Folder::new(&Image::empty()) else { return left_out() };
         // After the making, whose failure leaves nothing to look at.
-        folder.fail_sync_after(60 + dice.below(250));
+        folder.fail_sync_after(60 + dice.below(450));
         let mut from = 0;
         let mut failures = 0;
         loop {
@@ -94,7 +94,7 @@ fn a_disk_that_lies() {
             recorded.calls[..point].iter().for_each(|call| disk.apply(call));
             for strategy in [Strategy::Nothing, Strategy::Some, Strategy::Torn] {
                 let image = disk.cut(strategy, &mut dice);
-                let expected = Expected { lied: true, ..recorded.promised[point].0 };
+                let expected = Expected { disk: Manner::Lied, ..recorded.promised[point].0 };
                 let at = format!("{history:?}, a lying disk cut after call {point}, {strategy:?}");
                 recorded.look(&mut inspector, &image, expected, 0, &at);
                 images += 1;

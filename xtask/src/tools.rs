@@ -9,7 +9,7 @@ struct Program {
     package: &'static str,
 }
 
-const FOR_TESTS: [Program; 11] = [
+const FOR_TESTS: [Program; 12] = [
     Program { name: "cc", package: "gcc" }, // links, and compiles the C part of zstd
     Program { name: "zstd", package: "zstd" }, // unpacks the shared saves
     Program { name: "tar", package: "tar" },
@@ -18,6 +18,7 @@ const FOR_TESTS: [Program; 11] = [
     Program { name: "gcore", package: "gdb" }, // takes a core of the running service
     Program { name: "setpriv", package: "util-linux" }, // runs a service as another user
     Program { name: "freeciv-server", package: "freeciv-server" }, // loads what the vault gives back
+    Program { name: "losetup", package: "mount" }, // power cuts on real file systems
     Program { name: "mkfs.ext4", package: "e2fsprogs" }, // file systems for the root cell
     Program { name: "mkfs.xfs", package: "xfsprogs" },
     Program { name: "mkfs.btrfs", package: "btrfs-progs" },

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use rustix::fs::{Advice, fadvise};
+
 use crate::EngineError;
 use crate::files::folder_of;
 
@@ -15,6 +17,25 @@ pub(crate) fn sync_path(path: &Path) -> Result<(), EngineError> {
 /// Syncs the folder that holds `path`'s name.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), EngineError> {
     sync_path(folder_of(path))
+}
+
+/// Syncs a file and has the page cache let go of it, so that what is read next is what the medium has.
+///
+/// Before a store is read that a process may have left after a failed sync: the kernel keeps what it could not write and calls it clean,
+/// the next sync succeeds without it, and whoever read it would build on bytes that no power cut leaves.
+pub(crate) fn settle_on_medium(file: &File) -> std::io::Result<()> {
+    file.sync_all()?;
+    // Where the file system knows no such advice, its sync keeps dirty pages or drops them from the cache itself.
+    let _ = fadvise(file, 0, None, Advice::DontNeed);
+    Ok(())
+}
+
+/// The same for every file directly in a folder.
+pub(crate) fn settle_files_on_medium(folder: &Path) -> Result<(), EngineError> {
+    let files = entries(folder)?.into_iter().filter(|(_, is_folder)| !is_folder);
+    files.map(|(path, _)| path).try_for_each(|path| {
+        File::open(&path).and_then(|file| settle_on_medium(&file)).map_err(EngineError::io("sync", path))
+    })
 }
 
 /// Replaces a file whole: a crash leaves the old bytes or the new ones.

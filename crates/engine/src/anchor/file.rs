@@ -12,7 +12,7 @@ use super::area::{AREA, Area};
 use super::record::{AnchorState, SLOT, decode_slot, encode_slot};
 use super::redo::{BLOCK, Redo, Sealed};
 use crate::EngineError;
-use crate::durable::replace_file;
+use crate::durable::{replace_file, settle_on_medium};
 
 /// The opened anchor file.
 pub(crate) struct AnchorFile {
@@ -136,6 +136,7 @@ fn chained(mut state: AnchorState, found: Vec<Redo>) -> Result<(AnchorState, Vec
 
 /// No more than the file should have, whatever it has become, and a byte that tells of more.
 fn read_all(file: File) -> std::io::Result<Vec<u8>> {
+    settle_on_medium(&file)?;
     let mut bytes = Vec::with_capacity(2 * SLOT + AREA + 1);
     file.take((2 * SLOT + AREA + 1) as u64).read_to_end(&mut bytes)?;
     Ok(bytes)

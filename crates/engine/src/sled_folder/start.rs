@@ -8,7 +8,9 @@ use super::layout::{Layout, Marker, Stage};
 use super::live::{Live, sled_error};
 use super::{SEGMENT_SIZE, SledOptions, snapshots};
 use crate::EngineError;
-use crate::durable::{copy_tree, entries, remove_folder, replace_file, sync_parent, sync_path, sync_tree};
+use crate::durable::{
+    copy_tree, entries, remove_folder, replace_file, settle_files_on_medium, sync_parent, sync_path, sync_tree,
+};
 
 const FIRST: u32 = 1;
 
@@ -32,8 +34,9 @@ pub(super) fn start(layout: &Layout, options: &SledOptions) -> Result<(Live, Fou
     let data = layout.data(marker.data);
     check_files(&data)?;
     layout.remove_leftovers(marker.data)?;
-    // A snapshot may be durable before the log it describes: after a kill the log is only in the page cache.
-    sync_path(&data.join("db"))?;
+    // A snapshot may be durable before the log it describes: after a kill the log is only in the page cache. After a failed sync it is
+    // there alone, for good.
+    settle_files_on_medium(&data)?;
     let clean = layout.take_clean()?;
     if !clean {
         keep_evidence(layout, options)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::durable::settle_on_medium;
 use crate::{EngineError, PAGE_SIZE, PageId, RawPage};
 
 pub(super) const SLOTS_PER_BLOCK: u64 = 4;
@@ -78,6 +79,7 @@ impl Table {
         let failed = || EngineError::io("opening the slot file", path);
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed())?;
         lock(&file, path)?;
+        settle_on_medium(&file).map_err(failed())?;
         let length = file.metadata().map_err(failed())?.len();
         let damaged =
             |detail: String| EngineError::Corrupt { what: "the slot file", path: path.to_owned(), detail };

@@ -48,6 +48,9 @@ impl FileLedger {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder of", path))?;
         let nothing = Tail { places: 0, readable: 0, last: 0 };
         let mut ledger = Self { file, path: path.into(), tail: Mutex::new(nothing) };
+        // What a failed sync of an earlier process left in the page cache alone must not pass for a record that is there.
+        ledger.file.sync_all().map_err(io("syncing", path))?;
+        let _best_effort = rustix::fs::fadvise(&ledger.file, 0, None, rustix::fs::Advice::DontNeed);
         ledger.tail = Mutex::new(ledger.find_tail()?);
         Ok(ledger)
     }

@@ -7,9 +7,23 @@ use oubliette_engine::{EngineError, PageId, RawPage};
 
 use super::*;
 
+/// The calls of a commit and of recovery.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Call {
+    WritePages,
+    RemovePages,
+    Stage,
+    Confirm,
+    Point,
+    Withdraw,
+    Append,
+}
+
 /// How much longer there is power. The last call that gets some is done in part.
-struct Power {
+pub(super) struct Power {
     left: Mutex<usize>,
+    /// Which calls count; all of them, if none is named.
+    counted: Option<Call>,
     /// Eighths of the last call that still happen.
     eighths: usize,
 }
@@ -22,8 +36,11 @@ enum Step {
 }
 
 impl Power {
-    fn step(&self) -> Step {
+    fn step(&self, call: Call) -> Step {
         let mut left = self.left.lock().unwrap();
+        if *left > 0 && self.counted.is_some_and(|counted| counted != call) {
+            return Step::Whole;
+        }
         let step = match *left {
             0 => Step::Off,
             1 => Step::Torn,
@@ -45,14 +62,14 @@ impl PageStore for Pages {
         self.0.read(id)
     }
     fn write(&self, pages: &[(PageId, &RawPage)]) -> Result<(), EngineError> {
-        match self.1.step() {
+        match self.1.step(Call::WritePages) {
             Step::Whole => self.0.write(pages),
             Step::Torn => self.0.write(&pages[..pages.len() * self.1.eighths / 8]).and(Err(off())),
             Step::Off => Err(off()),
         }
     }
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
-        match self.1.step() {
+        match self.1.step(Call::RemovePages) {
             Step::Whole => self.0.remove(ids),
             Step::Torn => self.0.remove(&ids[..ids.len() * self.1.eighths / 8]).and(Err(off())),
             Step::Off => Err(off()),
@@ -88,8 +105,12 @@ impl Cell {
     fn now(&self) -> MemoryCell {
         MemoryCell::from_image(self.image.lock().unwrap().clone()).unwrap()
     }
-    fn change(&self, change: impl FnOnce(&MemoryCell) -> Result<(), CellError>) -> Result<(), CellError> {
-        let step = self.power.step();
+    fn change(
+        &self,
+        call: Call,
+        change: impl FnOnce(&MemoryCell) -> Result<(), CellError>,
+    ) -> Result<(), CellError> {
+        let step = self.power.step(call);
         if step == Step::Off {
             return Err(CellError::Misuse { detail: "the power is gone" });
         }
@@ -121,16 +142,16 @@ impl RootCell for Cell {
         self.now().read()
     }
     fn point(&self, pointer: &RootPointer) -> Result<(), CellError> {
-        self.change(|cell| cell.point(pointer))
+        self.change(Call::Point, |cell| cell.point(pointer))
     }
     fn stage(&self, epoch: u64, share: &CellShare, pointer: &RootPointer) -> Result<(), CellError> {
-        self.change(|cell| cell.stage(epoch, share, pointer))
+        self.change(Call::Stage, |cell| cell.stage(epoch, share, pointer))
     }
     fn confirm(&self) -> Result<(), CellError> {
-        self.change(|cell| cell.confirm())
+        self.change(Call::Confirm, |cell| cell.confirm())
     }
     fn withdraw(&self) -> Result<(), CellError> {
-        self.change(|cell| cell.withdraw())
+        self.change(Call::Withdraw, |cell| cell.withdraw())
     }
     fn class(&self) -> ErasureClass {
         ErasureClass::E0
@@ -142,7 +163,7 @@ struct Ledger(Arc<dyn RootLedger>, Arc<Power>);
 impl RootLedger for Ledger {
     fn append(&self, record: &RootRecord) -> Result<(), LedgerError> {
         let gone = Err(LedgerError::OutOfOrder { last: 0, got: 0 });
-        match self.1.step() {
+        match self.1.step(Call::Append) {
             Step::Whole => self.0.append(record),
             Step::Torn if self.1.eighths == 8 => self.0.append(record).and(gone),
             _ => gone,
@@ -157,30 +178,40 @@ impl RootLedger for Ledger {
 }
 
 /// The lasting bytes of one run.
-struct Run {
-    ground: Ground,
+pub(super) struct Run {
+    pub(super) ground: Ground,
     images: Vec<Arc<Mutex<Vec<u8>>>>,
 }
 
 impl Run {
-    fn new(shares: u8) -> Self {
+    pub(super) fn new(shares: u8) -> Self {
         let ground = Ground::split(shares);
         let vault = ground.cells[0].vault();
         let images = (0..shares).map(|n| Arc::new(Mutex::new(MemoryCell::split(vault, n, shares).image())));
         Self { ground, images: images.collect() }
     }
-    fn on(&self, left: usize, eighths: usize) -> (Ground, Arc<Power>) {
-        let power = Arc::new(Power { left: Mutex::new(left), eighths });
+    /// Power for so many calls of any kind.
+    fn on(&self, left: usize, eighths: usize) -> Ground {
+        self.over(Power { left: Mutex::new(left), counted: None, eighths })
+    }
+    /// Power until the call of this kind after `whole` such calls, of which some eighths happen.
+    pub(super) fn until(&self, call: Call, whole: usize, eighths: usize) -> Ground {
+        self.over(Power { left: Mutex::new(whole + 1), counted: Some(call), eighths })
+    }
+    pub(super) fn always(&self) -> Ground {
+        self.on(usize::MAX, 8)
+    }
+    fn over(&self, power: Power) -> Ground {
+        let power = Arc::new(power);
         let cells = self.images.iter().map(|image| {
             Arc::new(Cell { image: Arc::clone(image), power: Arc::clone(&power) }) as Arc<dyn RootCell>
         });
-        let ground = Ground {
+        Ground {
             pages: Arc::new(Pages(Arc::clone(&self.ground.pages), Arc::clone(&power))),
             cells: cells.collect(),
             ledger: Arc::new(Ledger(Arc::clone(&self.ground.ledger), Arc::clone(&power))),
             clock: Arc::clone(&self.ground.clock),
-        };
-        (ground, power)
+        }
     }
 }
 
@@ -287,9 +318,9 @@ fn check(keyring: &Keyring, ground: &Ground, expected: &Expected, at: &str) {
 fn crash(shares: u8, calls: usize, eighths: usize) -> bool {
     let at = format!("{shares} cells, call {calls}, {eighths}/8 of it done");
     let run = Run::new(shares);
-    let (ground, _) = run.on(usize::MAX, 8);
+    let ground = run.always();
     drop(ground.create());
-    let (ground, _) = run.on(calls, eighths);
+    let ground = run.on(calls, eighths);
     let keyring = ground.open();
     let mut expected = Expected {
         life: [(); 4].map(|()| vec![Life::Absent]),
@@ -300,9 +331,9 @@ fn crash(shares: u8, calls: usize, eighths: usize) -> bool {
     let done = script(&keyring, &mut expected);
     drop(keyring);
     // The power fails once more while recovery runs, then it comes back for good.
-    let (ground, _) = run.on(2, eighths);
+    let ground = run.on(2, eighths);
     drop(ground.try_open());
-    let (ground, _) = run.on(usize::MAX, 8);
+    let ground = run.always();
     let keyring = ground.open();
     check(&keyring, &ground, &expected, &at);
     // And life goes on.

@@ -1,6 +1,7 @@
 //! The keyring over stores in memory, and over stores that fail.
 
 mod concurrency;
+mod cases;
 mod crash;
 mod cuts;
 mod damage;
