@@ -5,12 +5,10 @@
 
 use std::env;
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Write};
-use std::ops::Range;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{panic, process, thread};
 
@@ -18,94 +16,21 @@ use oubliette_engine::deny_sync_file_range;
 use oubliette_powercut::MARKS;
 
 use crate::actor::Actor;
-use crate::model::{Life, Op, State, User};
-use crate::script::{Accent, script};
+use crate::history::History;
+use crate::inspect::inspect;
+use crate::model::Op;
 
 const ROLE: &str = "OUBLIETTE_POWER_ROLE";
 const FOLDER: &str = "OUBLIETTE_POWER_FOLDER";
 const HISTORY: &str = "OUBLIETTE_POWER_HISTORY";
 const FROM: &str = "OUBLIETTE_POWER_FROM";
 /// How long one look, or the rest of a history, may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(100);
-/// Before every verdict, so that it is found among what the test harness prints.
-const VERDICT: &str = "@@ ";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 /// How a process ends that was told to die.
 const DIED: i32 = 42;
 const FAILED: i32 = 43;
-/// Comes and goes after every recovery.
-const STRANGER: User = 200;
-
-static PANICS: AtomicUsize = AtomicUsize::new(0);
-
-/// Which history, and whether sled may not have `sync_file_range`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct History {
-    pub(crate) accent: Accent,
-    pub(crate) seed: u64,
-    pub(crate) length: usize,
-    pub(crate) filtered: bool,
-    /// Number of its first person, so that several histories can happen in one vault.
-    pub(crate) base: User,
-}
-
-impl History {
-    pub(crate) fn ops(self) -> Vec<Op> {
-        let mut ops = script(self.accent, self.seed, self.length);
-        ops.iter_mut().for_each(|op| op.shift(self.base));
-        ops
-    }
-
-    pub(crate) fn state(self, acknowledged: usize) -> State {
-        let mut state = State::default();
-        self.ops()[..acknowledged].iter().for_each(|op| state.apply(op));
-        state
-    }
-
-    fn people(self) -> Range<User> {
-        let came = self.ops().iter().filter(|op| matches!(op, Op::Come(_))).count();
-        self.base..self.base + came as User
-    }
-
-    fn write(self) -> String {
-        let Self { accent, seed, length, filtered, base } = self;
-        format!("{} {seed} {length} {} {base}", accent.number(), u8::from(filtered))
-    }
-
-    fn read(text: &str) -> Self {
-        let numbers: Vec<u64> = text.split(' ').map(|number| number.parse().unwrap()).collect();
-        Self {
-            accent: Accent::of(numbers[0] as usize),
-            seed: numbers[1],
-            length: numbers[2] as usize,
-            filtered: numbers[3] == 1,
-            base: numbers[4] as User,
-        }
-    }
-}
-
-/// What may be found after a cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Expected {
-    /// The making of the vault was acknowledged.
-    pub(crate) made: bool,
-    /// So many operations of each history were acknowledged; the one after them may have begun.
-    pub(crate) acknowledged: [usize; 2],
-    pub(crate) disk: Manner,
-}
-
-/// How the disk behaved before the cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Manner {
-    Honest,
-    /// A sync failed once. One copy of the key plane may lack pages, which fsck says and mends.
-    Failed,
-    /// What was acknowledged may be lost, if only nothing wrong is told.
-    Lied,
-}
-
-impl Manner {
-    const ALL: [Self; 3] = [Self::Honest, Self::Failed, Self::Lied];
-}
+/// Panics of this process, on whatever thread.
+pub(crate) static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 /// The child's entry. Does nothing when run by itself.
 #[test]
@@ -129,7 +54,7 @@ fn child() {
     }
 }
 
-fn command(role: &str, histories: &[History]) -> Command {
+pub(crate) fn command(role: &str, histories: &[History]) -> Command {
     let histories = histories.iter().map(|history| history.write()).collect::<Vec<_>>().join(";");
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "child::child", "--nocapture"]).env(ROLE, role).env(HISTORY, histories);
@@ -196,7 +121,11 @@ fn play(folder: &Path, history: History, from: usize) {
     let mut say = |what: String| marks.write_all(format!("{what}\n").as_bytes()).unwrap();
     let vault = folder.join("vault");
     // A making that failed leaves nothing to open and is not what is looked at here.
-    let opened = if from == 0 && !vault.join("vault.json").exists() { Actor::create(&vault) } else { Actor::open(&vault) };
+    let opened = if from == 0 && !vault.join("vault.json").exists() {
+        Actor::create(&vault)
+    } else {
+        Actor::open(&vault)
+    };
     let mut actor = match opened {
         Ok(actor) => actor,
         Err(error) => {
@@ -234,147 +163,4 @@ fn is_done(actor: &Actor, history: History, n: usize) -> bool {
     let found = actor.observe(history.people()).unwrap();
     assert!(before.within(op).contains(&found), "found {found:?}, not {before:?} before or within {op:?}");
     found != before && found == before.after(op)
-}
-
-/// A process that looks at one image after the other.
-pub(crate) struct Inspector {
-    histories: Vec<History>,
-    child: Child,
-    orders: ChildStdin,
-    verdicts: Receiver<String>,
-}
-
-impl Inspector {
-    pub(crate) fn new(histories: &[History]) -> Self {
-        let mut child = command("inspect", histories)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (said, verdicts) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                // The harness may have begun the line.
-                if let Some((_, verdict)) = line.split_once(VERDICT) {
-                    let _ = said.send(verdict.to_owned());
-                }
-            }
-        });
-        let orders = child.stdin.take().unwrap();
-        Self { histories: histories.to_vec(), child, orders, verdicts }
-    }
-
-    /// Opens the vault in `folder` and tells what is wrong with it. A process that dies of it is replaced.
-    pub(crate) fn look(&mut self, folder: &Path, expected: Expected) -> Result<(), String> {
-        let Expected { made, acknowledged: [one, two], disk } = expected;
-        let order = format!("{}|{}|{one}|{two}|{}\n", folder.display(), u8::from(made), disk as u8);
-        let asked = self.orders.write_all(order.as_bytes()).and_then(|()| self.orders.flush());
-        match asked.map_err(|_| ()).and_then(|()| self.verdicts.recv_timeout(PATIENCE).map_err(|_| ())) {
-            Ok(verdict) if verdict == "good" => Ok(()),
-            Ok(verdict) => Err(verdict),
-            Err(()) => {
-                let _ = self.child.kill();
-                let ended = self.child.wait();
-                *self = Self::new(&self.histories.clone());
-                Err(format!("the process that opened it hung or died: {ended:?}"))
-            }
-        }
-    }
-}
-
-impl Drop for Inspector {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn inspect(histories: &[History]) {
-    for order in std::io::stdin().lines() {
-        let order = order.unwrap();
-        let mut parts = order.split('|');
-        let mut next = || parts.next().unwrap();
-        let folder = PathBuf::from(next());
-        let made = next() == "1";
-        let acknowledged = [next().parse().unwrap(), next().parse().unwrap()];
-        let disk = Manner::ALL[next().parse::<usize>().unwrap()];
-        let expected = Expected { made, acknowledged, disk };
-        let panics = PANICS.load(Ordering::SeqCst);
-        let found = panic::catch_unwind(|| {
-            if disk == Manner::Lied { look_leniently(&folder, histories[0]) } else { look(&folder, histories, expected) }
-        });
-        let verdict = match found {
-            Err(_) => "a panic".to_owned(),
-            Ok(Err(what)) => what.replace('\n', " "),
-            // Where the disk lied, a panic of sled that the engine turned into an error is an answer.
-            Ok(Ok(())) if disk != Manner::Lied && PANICS.load(Ordering::SeqCst) > panics => "a panic inside".to_owned(),
-            Ok(Ok(())) => "good".to_owned(),
-        };
-        println!("{VERDICT}{verdict}");
-    }
-}
-
-fn look(folder: &Path, histories: &[History], expected: Expected) -> Result<(), String> {
-    let vault = folder.join("vault");
-    let mut actor = match Actor::open(&vault) {
-        Ok(actor) => actor,
-        // Nothing was promised: whoever meets the half-made folder is told so.
-        Err(_) if !expected.made => return Ok(()),
-        Err(error) => return Err(format!("it does not open: {error}")),
-    };
-    let told = |what: &'static str| move |error| format!("{what}: {error}");
-    let observe = |actor: &Actor| {
-        let states = histories.iter().map(|history| actor.observe(history.people()));
-        states.collect::<Result<Vec<_>, _>>().map_err(told("reading"))
-    };
-    let found = observe(&actor)?;
-    for ((history, found), acknowledged) in histories.iter().zip(&found).zip(expected.acknowledged) {
-        let before = history.state(acknowledged);
-        let next = history.ops().get(acknowledged).cloned();
-        let allowed = next.as_ref().map_or_else(|| vec![before.clone()], |op| before.within(op));
-        if !allowed.contains(found) {
-            return Err(format!("found {found:?}, acknowledged {before:?}, under way {next:?}"));
-        }
-    }
-    if expected.disk == Manner::Failed {
-        actor.mend().map_err(told("mending"))?;
-    }
-    actor.must_be_clean(false).map_err(told("fsck"))?;
-    actor.live_on(STRANGER).map_err(told("living on"))?;
-    actor.sweep().map_err(told("sweeping"))?;
-    actor.must_be_clean(true).map_err(told("fsck after sweeping"))?;
-    actor.close().map_err(told("closing"))?;
-    let actor = Actor::open(&vault).map_err(told("opening again"))?;
-    if observe(&actor)? != found {
-        return Err("another state after a clean stop".into());
-    }
-    actor.close().map_err(told("closing again"))
-}
-
-/// Nothing that is told may be false: every save and every message was stored once.
-fn look_leniently(folder: &Path, history: History) -> Result<(), String> {
-    let Ok(actor) = Actor::open(&folder.join("vault")) else { return Ok(()) };
-    let Ok(found) = actor.observe(history.people()) else { return Ok(()) };
-    let (mut saves, mut said) = (Vec::new(), Vec::new());
-    let mut state = State::default();
-    for op in &history.ops() {
-        state.apply(op);
-        if let Op::Save { who, slot, .. } | Op::ForgetVersion { who, slot } = op {
-            saves.extend(state.person(*who).and_then(|p| p.saves.get(slot)).into_iter().flatten().map(|print| (*who, *slot, *print)));
-        }
-        if let Op::Say { who, to, .. } = op {
-            said.extend(state.said(*who, *to).iter().map(|print| (*who, *to, *print)));
-        }
-    }
-    for (who, life) in &found.0 {
-        let Life::Here(person) = life else { continue };
-        let wrong_save = person.saves.iter().any(|(slot, prints)| prints.iter().any(|print| !saves.contains(&(*who, *slot, *print))));
-        let wrong_word = person.said.iter().any(|(to, prints)| prints.iter().any(|print| !said.contains(&(*who, *to, *print))));
-        if wrong_save || wrong_word {
-            return Err(format!("{who} is told what was never stored"));
-        }
-    }
-    Ok(())
 }

@@ -4,8 +4,8 @@ use std::env;
 
 use oubliette_powercut::Strategy;
 
-use crate::child::History;
 use crate::cuts::{Counts, record};
+use crate::history::History;
 use crate::script::Accent;
 
 const LENGTH: usize = 100;

@@ -52,7 +52,8 @@ fn crash(shares: u8, commit: Commit, (call, whole, eighths): (Call, usize, usize
     let ground = run.always();
     let states: Vec<_> = ground.cells.iter().map(|cell| cell.read().unwrap()).collect();
     let slots = |state: &CellState| state.slots.iter().map(|slot| slot.epoch - epoch).collect();
-    let pointers = |state: &CellState| state.pointers.iter().map(|copy| copy.generation - generation).collect();
+    let pointers =
+        |state: &CellState| state.pointers.iter().map(|copy| copy.generation - generation).collect();
     let recorded = ground.ledger.find(generation + 1).unwrap().is_some();
     let keyring = ground.open();
     let ann = keyring.subject(&user("ann")).unwrap();
@@ -70,7 +71,11 @@ fn crash(shares: u8, commit: Commit, (call, whole, eighths): (Call, usize, usize
         assert!(state.pointers.len() == 2 && state.pointers[0] == state.pointers[1]);
     }
     if commit == Commit::Deletion {
-        assert_eq!(ground.ledger.find(generation + 1).unwrap().is_some(), happened, "a deletion has its record");
+        assert_eq!(
+            ground.ledger.find(generation + 1).unwrap().is_some(),
+            happened,
+            "a deletion has its record"
+        );
     }
     let report = keyring.verify(false).unwrap();
     assert_eq!(report.faults, [""; 0]);
@@ -132,7 +137,11 @@ fn in_2_of_a_deletion_a_torn_slot_of_the_first_cell_is_overwritten_with_the_old_
 fn in_2_of_a_deletion_that_not_all_cells_have_it_is_withdrawn() {
     for eighths in [0, 4] {
         let found = crash(3, Commit::Deletion, (Call::Stage, 2, eighths));
-        assert!(found.slots[..2].iter().all(|slots| slots.contains(&1) && slots.contains(&0)), "{:?}", found.slots);
+        assert!(
+            found.slots[..2].iter().all(|slots| slots.contains(&1) && slots.contains(&0)),
+            "{:?}",
+            found.slots
+        );
         assert!(found.slots[2].iter().all(|epoch| *epoch == 0));
         assert!(!found.happened);
     }

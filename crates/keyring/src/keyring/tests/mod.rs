@@ -1,7 +1,7 @@
 //! The keyring over stores in memory, and over stores that fail.
 
-mod concurrency;
 mod cases;
+mod concurrency;
 mod crash;
 mod cuts;
 mod damage;
