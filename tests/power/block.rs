@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use oubliette_client::Client;
-use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy};
+use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy, scratch};
 
 use crate::cuts::{Counts, epochs, no_old_share};
 use crate::history::{Expected, History, Manner};
@@ -52,7 +52,7 @@ struct Heard {
 
 /// A new, empty file system. `None` where its tools are missing or it may not be mounted, with a line that says so.
 pub(crate) fn fresh(kind: &Kind) -> Option<Blocks> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let image = folder.path().join("image");
     std::fs::File::create(&image).unwrap().set_len(kind.size).unwrap();
     let made = Command::new(kind.make).args(kind.arguments).arg(&image).output();
@@ -183,8 +183,7 @@ fn play(device: &BlockDevice, client: &Client, data: &Path, ops: &[Op]) -> Vec<H
 }
 
 fn look(kind: &Kind, left: &Blocks, inspector: &mut Inspector, expected: Expected, oldest: u64, at: &str) {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let folder = scratch();
     let image = folder.path().join("image");
     left.write(&image).unwrap();
     let keep = |folder: tempfile::TempDir| folder.keep().join("image").display().to_string();

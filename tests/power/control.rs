@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy};
+use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy, scratch};
 
 use crate::block::{EXT4, fresh};
 
@@ -84,7 +84,7 @@ fn kept(empty: &Blocks, calls: &[BlockCall], dice: &mut Dice) -> Option<u64> {
     let mut durable = empty.clone();
     calls[..flushed].iter().for_each(|call| durable.apply(call));
     let strategy = [Strategy::Nothing, Strategy::Some, Strategy::Prefix][dice.below(3) as usize];
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let image: PathBuf = folder.path().join("image");
     durable.cut(&calls[flushed..], strategy, dice).write(&image).unwrap();
     let mount = LoopMount::new(&image, EXT4.mount).ok()?;

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use oubliette_keyring::{MemoryCell, RootCell};
-use oubliette_powercut::{Call, Dice, Disk, Folder, Image, Strategy, Tree};
+use oubliette_powercut::{Call, Dice, Disk, Folder, Image, Strategy, Tree, scratch};
 use tempfile::TempDir;
 
 use crate::child::{Played, open_in_child, play_in_child};
@@ -213,9 +213,7 @@ pub(crate) struct Place(TempDir);
 
 impl Place {
     pub(crate) fn of(image: &Image) -> Self {
-        let memory = Path::new("/dev/shm");
-        let place = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let place = place.unwrap();
+        let place = scratch();
         image.write(place.path()).unwrap();
         Self(place)
     }

@@ -16,7 +16,7 @@ use crate::scripts::{left_out, report};
 #[test]
 fn random_histories() {
     let mut all = Counts::default();
-    for seed in 0..rounds("OUBLIETTE_CRASH_HISTORIES", 4) {
+    for seed in 0..rounds("OUBLIETTE_CRASH_HISTORIES", 3) {
         let history = History {
             accent: Accent::Mixed,
             seed: 1000 + seed,
@@ -34,7 +34,7 @@ fn random_histories() {
 #[test]
 fn cut_again_during_recovery() {
     let mut all = Counts::default();
-    for seed in 0..rounds("OUBLIETTE_CRASH_AGAIN", 6) {
+    for seed in 0..rounds("OUBLIETTE_CRASH_AGAIN", 4) {
         let accent = Accent::FIVE[seed as usize % 5];
         let history = History { accent, seed, length: 40, filtered: seed % 2 == 0, base: 0 };
         let Some(recorded) = record(history) else { return left_out() };
@@ -58,7 +58,7 @@ fn cut_again_during_recovery() {
 fn a_sync_that_fails_once() {
     let mut all = Counts::default();
     let mut noticed = 0;
-    for seed in 0..rounds("OUBLIETTE_CRASH_FAILURES", 10) {
+    for seed in 0..rounds("OUBLIETTE_CRASH_FAILURES", 6) {
         let accent = Accent::FIVE[seed as usize % 5];
         let history = History { accent, seed, length: 40, filtered: seed % 3 != 0, base: 0 };
         let mut dice = Dice::new(seed + 77);
@@ -91,7 +91,7 @@ fn a_sync_that_fails_once() {
 fn a_disk_that_lies() {
     let mut opened = HashMap::new();
     let mut images = 0;
-    for seed in 0..rounds("OUBLIETTE_CRASH_LIES", 3) {
+    for seed in 0..rounds("OUBLIETTE_CRASH_LIES", 2) {
         let accent = Accent::FIVE[seed as usize % 5];
         let history = History { accent, seed, length: 60, filtered: seed % 2 == 0, base: 0 };
         let Some(recorded) = record(history) else { return left_out() };

@@ -10,7 +10,7 @@ use crate::script::Accent;
 
 const LENGTH: usize = 100;
 /// Points a script, where not all are asked for.
-const SAMPLE: usize = 24;
+const SAMPLE: usize = 16;
 
 fn cut_script(accent: Accent, filtered: bool) {
     let history = History { accent, seed: accent.number() as u64, length: LENGTH, filtered, base: 0 };

@@ -63,11 +63,7 @@ impl Server {
 
     /// The same with its stderr in a file elsewhere.
     pub(crate) fn start_logging(data: &Path, log: &Path) -> Self {
-<<<<<<< HEAD
         Self::spawn(plain(&binary()), data, &[], log)
-=======
-        Self::spawn(&binary(), data, &[], log)
->>>>>>> ff66b7b (Power suite split by what its parts do; pages say what is mended at open)
             .unwrap_or_else(|ended| panic!("the service did not start: {ended:?}"))
     }
 

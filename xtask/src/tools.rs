@@ -19,11 +19,7 @@ const FOR_TESTS: [Program; 12] = [
     Program { name: "setpriv", package: "util-linux" }, // runs a service as another user
     Program { name: "freeciv-server", package: "freeciv-server" }, // loads what the vault gives back
     Program { name: "losetup", package: "mount" }, // power cuts on real file systems
-<<<<<<< HEAD
     Program { name: "mkfs.ext4", package: "e2fsprogs" }, // file systems for the root cell
-=======
-    Program { name: "mkfs.ext4", package: "e2fsprogs" },
->>>>>>> ff66b7b (Power suite split by what its parts do; pages say what is mended at open)
     Program { name: "mkfs.xfs", package: "xfsprogs" },
     Program { name: "mkfs.btrfs", package: "btrfs-progs" },
 ];

@@ -6,10 +6,15 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::fs::statvfs;
+use tempfile::TempDir;
+
 use crate::record::{Ino, ROOT};
 
 /// Files are written with holes where whole blocks are zero, as a punched file has them.
 const BLOCK: usize = 4096;
+/// Enough for the images of a few tests at once.
+const ROOM: u64 = 1 << 30;
 
 /// A file's bytes or a folder's entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +108,14 @@ impl Image {
         walk(&self.0, ROOT, &mut all);
         all
     }
+}
+
+/// A new temporary folder, in memory if there is room for images: syncs cost nothing there.
+pub fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let room = statvfs(memory).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) > ROOM);
+    let made = if room { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.unwrap()
 }
 
 fn write_sparse(path: &Path, bytes: &[u8]) -> io::Result<()> {

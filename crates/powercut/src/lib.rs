@@ -5,6 +5,7 @@
 //! | a folder whose files are used by ordinary programs, every change recorded | [`Folder`] |
 //! | what the disk may hold if the power failed after so many of its calls | [`Disk`], [`Strategy`] |
 //! | a block device that records writes and flushes, for a real file system | [`BlockDevice`], [`Blocks`] |
+//! | a fast place for an image | [`scratch`] |
 //! | a file system on a block device or an image of one | [`LoopMount`] |
 //!
 //! Both recorders are FUSE file systems served by this process, so whatever uses them must be *another* process (or the kernel):
@@ -30,5 +31,5 @@ pub use block::{BlockCall, BlockDevice, Blocks, LoopMount, detach, losetup};
 pub use dice::Dice;
 pub use disk::{Disk, Strategy};
 pub use folder::Folder;
-pub use image::{Image, Tree};
+pub use image::{Image, Tree, scratch};
 pub use record::{Call, Ino, MARKS, ROOT};
