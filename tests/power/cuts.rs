@@ -114,8 +114,8 @@ impl Recorded {
         (first..all).step_by(step).collect()
     }
 
-    /// Cuts the power at these points, every way in `strategies`, and looks at each disk that differs from those before.
-    pub(crate) fn cut(&self, points: &[usize], strategies: &[Strategy], seed: u64) -> Counts {
+    /// Cuts the power at these points, each in so many of the `strategies` by turns, and looks at each disk that differs from those before.
+    pub(crate) fn cut(&self, points: &[usize], strategies: &[Strategy], ways: usize, seed: u64) -> Counts {
         let mut counts = Counts { calls: self.calls.len(), points: points.len(), ..Counts::default() };
         let (mut inspector, mut seen) = (Inspector::new(&[self.history]), HashSet::new());
         let mut dice = Dice::new(seed);
@@ -125,7 +125,7 @@ impl Recorded {
             self.calls[done..*point].iter().for_each(|call| disk.apply(call));
             done = *point;
             let (expected, oldest) = self.promised[*point];
-            for strategy in strategies {
+            for strategy in strategies.iter().cycle().skip(point * ways % strategies.len()).take(ways) {
                 let image = disk.cut(*strategy, &mut dice);
                 if !seen.insert(print(&image, expected)) {
                     continue;

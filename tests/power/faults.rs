@@ -25,7 +25,7 @@ fn random_histories() {
             base: 0,
         };
         let Some(recorded) = record(history) else { return left_out() };
-        all.add(recorded.cut(&recorded.points(Some(6)), &Strategy::ALL, seed));
+        all.add(recorded.cut(&recorded.points(Some(6)), &Strategy::ALL, 7, seed));
     }
     report("random histories", all);
 }
@@ -80,7 +80,7 @@ fn a_sync_that_fails_once() {
         let calls = folder.calls();
         drop(folder);
         let recorded = Recorded::new(history, Image::empty(), calls);
-        all.add(recorded.cut(&recorded.points(Some(8)), &[Strategy::Nothing, Strategy::Some], seed));
+        all.add(recorded.cut(&recorded.points(Some(8)), &[Strategy::Nothing, Strategy::Some], 2, seed));
     }
     assert!(noticed > 0, "no process met the failure");
     report(&format!("one failing sync ({noticed} met by an operation)"), all);

@@ -16,12 +16,12 @@ fn cut_script(accent: Accent, filtered: bool) {
     let history = History { accent, seed: accent.number() as u64, length: LENGTH, filtered, base: 0 };
     let Some(recorded) = record(history) else { return left_out() };
     let asked = env::var("OUBLIETTE_CRASH_POINTS").ok();
-    let about = match asked.as_deref() {
-        Some("all") => None,
-        Some(number) => Some(number.parse().unwrap()),
-        None => Some(SAMPLE),
+    let (about, ways) = match asked.as_deref() {
+        Some("all") => (None, 2),
+        Some(number) => (Some(number.parse().unwrap()), Strategy::ALL.len()),
+        None => (Some(SAMPLE), Strategy::ALL.len()),
     };
-    let counts = recorded.cut(&recorded.points(about), &Strategy::ALL, history.seed);
+    let counts = recorded.cut(&recorded.points(about), &Strategy::ALL, ways, history.seed);
     report(&format!("{accent:?}"), counts);
 }
 
