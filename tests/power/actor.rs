@@ -80,7 +80,7 @@ impl Actor {
                 self.subject(*who)?.chats().forget_through(&user(*to), &ids[ids.len() / 2])?;
             }
             Op::Account { who, fields } => {
-                let chosen = FIELDS.iter().enumerate().filter(|(n, _)| fields >> n & 1 == 1);
+                let chosen = FIELDS.iter().enumerate().filter(|(n, _)| (fields >> n) & 1 == 1);
                 let fields = chosen.map(|(n, field)| ((*field).to_owned(), format!("secret {n}"))).collect();
                 self.subject(*who)?.credentials().set_steam(ACCOUNT, SteamFields(fields))?;
             }
@@ -177,7 +177,7 @@ impl Actor {
         person.account = accounts.first().map(|account| {
             let bits = FIELDS.iter().enumerate();
             bits.filter(|(_, field)| account.fields.iter().any(|name| name == *field))
-                .fold(0, |all, (n, _)| all | 1 << n)
+                .fold(0, |all, (n, _)| all | (1 << n))
         });
         for event in subject.consents().history()?.iter().rev() {
             let purpose = PURPOSES.iter().position(|purpose| *purpose == event.purpose);

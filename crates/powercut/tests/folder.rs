@@ -35,7 +35,8 @@ fn a_folder_like_any_other_and_a_record_of_it() {
     let written = at(&|call| matches!(call, Call::Write { data, through: false, .. } if data == b"abc"));
     let synced = at(&|call| matches!(call, Call::Sync { done: true, .. }));
     let marked = at(&|call| *call == Call::Mark("done".into()));
-    let renamed = at(&|call| matches!(call, Call::Rename { name, to_name, .. } if name == "a" && to_name == "b"));
+    let renamed =
+        at(&|call| matches!(call, Call::Rename { name, to_name, .. } if name == "a" && to_name == "b"));
     let removed = at(&|call| *call == Call::Remove { dir: ROOT, name: "d".into() });
     assert!(written < synced && synced < marked && marked < renamed && renamed < removed);
 
