@@ -23,10 +23,12 @@ const ATTRIBUTES: Duration = Duration::ZERO;
 /// What `statfs` says is free, in blocks: 64 GiB.
 const FREE: u64 = 16 << 20;
 
+type Listing = Vec<(Ino, FileType, String)>;
+
 pub(super) struct Served {
     live: Arc<Mutex<Live>>,
     /// Entries of a folder as they were when it was opened, since an offset into a changing list means nothing.
-    listings: Mutex<HashMap<u64, Vec<(Ino, FileType, String)>>>,
+    listings: Mutex<HashMap<u64, Listing>>,
     handles: AtomicU64,
 }
 
