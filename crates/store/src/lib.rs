@@ -62,7 +62,7 @@ pub use consents::{ConsentEvent, ConsentGiven, Consents};
 pub use credentials::{AccountInfo, Credentials, GuardCode, SteamFields};
 pub use errors::VaultError;
 pub use fsck::FsckReport;
-pub use options::{Clock, DEFAULT_KEY_CACHE, DEFAULT_MAX_SAVE, EngineOptions, SystemClock, VaultOptions};
+pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, SystemClock, VaultOptions};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use saves::{Condition, PutOptions, SaveInfo, SaveReader, Saves, SlotInfo};
 pub use status::{CellStatus, NotReady, Status, key_memory};

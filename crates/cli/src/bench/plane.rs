@@ -12,7 +12,7 @@ use super::BenchError;
 
 /// The caches of a vault with the usual settings.
 const MIRROR_CACHE: u64 = 16 << 20;
-const PAGE_CACHE: usize = 8 << 20;
+const PAGE_CACHE: usize = 16 << 20;
 /// Where a page says what it holds, and what a cover page says there (docs/formats.md, section 4).
 const KIND: usize = 3;
 const COVER: u8 = 6;

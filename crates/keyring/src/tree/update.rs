@@ -34,21 +34,22 @@ pub(crate) fn update(
     changes.sort_by_key(|change| change.key);
     changes.dedup_by_key(|change| change.key);
     let mut groups = group(changes, 0, |change| &change.key.0).into_iter();
-    update_in_parts(pages, staged, root, &mut |_| Ok(groups.next().unwrap_or_default()))
+    update_in_parts(pages, staged, root, &mut |_, _| Ok(groups.next().unwrap_or_default()))
 }
 
-/// As [`update`], asking for one part of the changes after the other: those below each of the root's sixteen children, by number.
-/// Of two changes with one key none may be given.
+/// As [`update`], asking for one part of the changes after the other: those below each of the root's sixteen children, by number. What
+/// they lead to may be staged on that occasion. No two changes may have one key.
 pub(crate) fn update_in_parts(
     pages: &Pages,
     staged: &mut Staged,
     root: &Children,
-    part: &mut dyn FnMut(usize) -> Result<Vec<Change>, KeyringError>,
+    part: &mut dyn FnMut(&mut Staged, usize) -> Result<Vec<Change>, KeyringError>,
 ) -> Result<Children, KeyringError> {
     let mut tree = Update { pages, staged };
     let mut children = Children::default();
     for (n, (slot, old)) in children.0.iter_mut().zip(&root.0).enumerate() {
-        let below = tree.change(old.as_ref(), 1, part(n)?)?;
+        let changes = part(tree.staged, n)?;
+        let below = tree.change(old.as_ref(), 1, changes)?;
         *slot = tree.write(below)?;
     }
     Ok(children)

@@ -6,8 +6,7 @@
 
 use std::sync::Arc;
 
-use oubliette_crypto::{CryptoError, Handle, PageRef, Tag};
-use zeroize::Zeroizing;
+use oubliette_crypto::{CryptoError, Handle, Tag};
 
 use crate::core::{Core, Found, Root};
 use crate::error::KeyringError;
@@ -71,7 +70,8 @@ impl Load {
         PART.min(self.people.len())
     }
 
-    /// Writes states and tree; answers the root's children. `now` is in seconds since the Unix epoch.
+    /// Writes states and tree, a sixteenth at a time, so that few keys are held; answers the root's children. `now` is in seconds
+    /// since the Unix epoch.
     pub(super) fn write(
         &self,
         core: &Core,
@@ -79,33 +79,26 @@ impl Load {
         staged: &mut Staged,
         root: &Children,
     ) -> Result<Children, KeyringError> {
-        let states = self.write_states(core, now, staged)?;
-        tree::update_in_parts(&core.pages, staged, root, &mut |part| self.changes(part, &states))
+        tree::update_in_parts(&core.pages, staged, root, &mut |staged, part| {
+            self.write_states(core, now, staged, part)
+        })
     }
 
-    /// References to the state pages, in the order of `people`.
-    fn write_states(&self, core: &Core, now: i64, staged: &mut Staged) -> Result<StateRefs, KeyringError> {
-        let mut states = Zeroizing::new(Vec::with_capacity(self.people.len()));
-        for newcomer in &self.people {
-            #[expect(clippy::indexing_slicing, reason = "the place was taken from the list itself")]
-            let user = self.users[newcomer.user].clone();
-            let page = State::fresh(user, newcomer.handle, now)?.write(&core.pages, staged)?;
-            states.push([0; PageRef::LEN]);
-            if let Some(place) = states.last_mut() {
-                page.encode_into(place);
-            }
-            staged.let_out(core.pages.store.as_ref())?;
-        }
-        Ok(states)
-    }
-
-    /// The entries below one of the root's children.
-    fn changes(&self, part: usize, states: &StateRefs) -> Result<Vec<Change>, KeyringError> {
+    /// Writes the states of those whose entry comes below one of the root's children; answers all entries that do.
+    fn write_states(
+        &self,
+        core: &Core,
+        now: i64,
+        staged: &mut Staged,
+        part: usize,
+    ) -> Result<Vec<Change>, KeyringError> {
         let mut changes = Vec::new();
-        for (newcomer, state) in self.people.iter().zip(states.iter()) {
-            let Newcomer { tag, handle_tag, .. } = newcomer;
+        for Newcomer { tag, handle, handle_tag, user, .. } in &self.people {
             if nibble(tag, 0) == part {
-                let state = PageRef::decode(state)?;
+                #[expect(clippy::indexing_slicing, reason = "the place was taken from the list itself")]
+                let user = self.users[*user].clone();
+                let state = State::fresh(user, *handle, now)?.write(&core.pages, staged)?;
+                staged.let_out(core.pages.store.as_ref())?;
                 changes.push(Change::set(Entry::Person { tag: *tag, state, blocked: false }));
             }
             if nibble(handle_tag, 0) == part {
@@ -115,9 +108,6 @@ impl Load {
         Ok(changes)
     }
 }
-
-/// Encoded page references: keys, wiped when the load is done.
-type StateRefs = Zeroizing<Vec<[u8; PageRef::LEN]>>;
 
 fn lot() -> Result<u64, KeyringError> {
     let mut bytes = [0; 8];
