@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
-use oubliette_crypto::{
-    CellShare, CryptoError, Handle, PageHeader, PageKind, Path, RootKey, Tag, seal_page,
-};
+use oubliette_crypto::{CellShare, CryptoError, Handle, PageHeader, PageKind, Path, RootKey, Tag, seal_page};
 use sha2::{Digest, Sha256};
 
 use super::load::Load;
