@@ -101,6 +101,8 @@ impl PageStore for SledPages {
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.folder.poison().check()?;
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
         for some in ids.chunks(MAX_PENDING) {
             let pending = {
                 let mut removed = self.removed.write().unwrap_or_else(PoisonError::into_inner);

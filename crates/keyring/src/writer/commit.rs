@@ -194,8 +194,7 @@ impl Writer {
             }
         }
 
-        let Staged { mut dead, fresh, .. } = staged;
-        dead.sort_unstable();
+        let Staged { dead, fresh, .. } = staged;
         {
             let mut root = core.root.write().unwrap_or_else(PoisonError::into_inner);
             root.node = node;
