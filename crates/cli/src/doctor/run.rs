@@ -36,7 +36,9 @@ pub(super) fn cells(patient: &Patient<'_>, report: &mut Report) -> Known {
         }
     };
     match options(patient.settings) {
-        Err(error) => report.bad("locked memory", error.to_string(), "the vault was not opened for that reason"),
+        Err(error) => {
+            report.bad("locked memory", error.to_string(), "the vault was not opened for that reason")
+        }
         Ok(options) if known.vault => match Vault::open(dir, options) {
             Ok(vault) => across_a_deletion(&vault, report),
             Err(VaultError::InUse { .. }) => of_the_service(dir, report),
