@@ -1,10 +1,9 @@
-//! A small vault of which everything is known, and its reading through HTTP or the library.
+//! A small vault of which everything is known, and its reading through HTTP.
 
 use crate::server::{self, Server};
 use oubliette_client::{
     Client, ClientError, ConsentGiven, NewMessage, SaveOptions, SaveRead, SteamSecrets, Window,
 };
-use oubliette_store::{Body, Vault, VaultError};
 use std::{
     fs,
     io::Read,
@@ -190,52 +189,6 @@ impl Item {
             Self::Account { user, fields } => client.steam(user, "account")?.fields == *fields,
             Self::Erased { user } => match client.subject(user) {
                 Err(error) if error.code() == Some("subject_erased") => true,
-                other => other.map(|_| false)?,
-            },
-        })
-    }
-
-    pub(crate) fn through_library(&self, vault: &Vault) -> Found {
-        match self.ask_library(vault) {
-            Ok(whole) => self.judge(whole),
-            Err(
-                error @ (VaultError::Corrupt { .. }
-                | VaultError::Poisoned { .. }
-                | VaultError::RowsLost { .. }
-                | VaultError::KeysLost { .. }
-                | VaultError::Format { .. }
-                | VaultError::Other { .. }),
-            ) => Found::Refused(error.to_string()),
-            Err(error) => Found::Wrong(format!("{self:?}: {error}")),
-        }
-    }
-
-    fn ask_library(&self, vault: &Vault) -> Result<bool, VaultError> {
-        Ok(match self {
-            Self::Save { user, slot, version, content } => {
-                let mut reader = vault.subject(user)?.saves().get(GAME, slot, Some(*version))?;
-                let mut rest = content.as_slice();
-                while let Some(piece) = reader.next_chunk()? {
-                    match rest.strip_prefix(piece.as_slice()) {
-                        Some(left) => rest = left,
-                        None => return Ok(false),
-                    }
-                }
-                rest.is_empty()
-            }
-            Self::Chat { user, peer, bodies } => {
-                let page = vault.subject(user)?.chats().messages(peer, &Default::default())?;
-                page.items
-                    .into_iter()
-                    .rev()
-                    .map(|message| message.body)
-                    .eq(bodies.iter().cloned().map(Body::Text))
-            }
-            Self::Account { user, fields } => {
-                vault.subject(user)?.credentials().steam("account")?.fields == *fields
-            }
-            Self::Erased { user } => match vault.subject(user) {
-                Err(VaultError::SubjectErased { .. }) => true,
                 other => other.map(|_| false)?,
             },
         })

@@ -48,7 +48,10 @@ pub(crate) fn look_apart(data: &Path) -> Verdict {
         return parse(line).ok_or_else(|| line.to_owned());
     }
     if output.status.code() == Some(STOPPED) {
-        return Ok(Seen { outcome: Outcome::NotOpened, said: stderr.lines().last().unwrap_or("").to_owned() });
+        return Ok(Seen {
+            outcome: Outcome::NotOpened,
+            said: stderr.lines().last().unwrap_or("").to_owned(),
+        });
     }
     Err(format!("no verdict: {:?} {stdout} {stderr}", output.status))
 }

@@ -11,16 +11,43 @@ pub(crate) const ERASED: &str = "cleo";
 /// Something stored, or something that must be gone.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    Save { user: &'static str, slot: &'static str, version: u64, content: Vec<u8> },
+    Save {
+        user: &'static str,
+        slot: &'static str,
+        version: u64,
+        content: Vec<u8>,
+    },
     /// A version that was forgotten.
-    NoSave { user: &'static str, slot: &'static str, version: u64 },
+    NoSave {
+        user: &'static str,
+        slot: &'static str,
+        version: u64,
+    },
     /// What one of the two sees, oldest first.
-    Chat { user: &'static str, peer: &'static str, bodies: Vec<String> },
-    Account { user: &'static str, fields: Vec<String> },
-    Consents { user: &'static str, states: Vec<&'static str> },
-    Blocked { user: &'static str, peers: Vec<&'static str> },
-    Region { user: &'static str, region: &'static str },
-    Erased { user: &'static str },
+    Chat {
+        user: &'static str,
+        peer: &'static str,
+        bodies: Vec<String>,
+    },
+    Account {
+        user: &'static str,
+        fields: Vec<String>,
+    },
+    Consents {
+        user: &'static str,
+        states: Vec<&'static str>,
+    },
+    Blocked {
+        user: &'static str,
+        peers: Vec<&'static str>,
+    },
+    Region {
+        user: &'static str,
+        region: &'static str,
+    },
+    Erased {
+        user: &'static str,
+    },
 }
 
 /// How a read ended.
@@ -35,12 +62,20 @@ pub(crate) enum Found {
 
 /// Does not shrink.
 pub(crate) fn noise(length: u64) -> Vec<u8> {
-    (0..length).map(|n| (n.wrapping_mul(n ^ 0x5bd1) >> 3) as u8).collect()
+    let mut state = 0x0b11_e77e_u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    (0..length).map(next).collect()
 }
 
 /// Shrinks to more than fits a row.
 fn prose(length: u64) -> Vec<u8> {
-    let line = |n: u64| format!("{:x} all work and no play\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).into_bytes();
+    let line =
+        |n: u64| format!("{:x} all work and no play\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).into_bytes();
     let mut text: Vec<u8> = (0..length / 20).flat_map(line).collect();
     text.truncate(length as usize);
     text
@@ -124,20 +159,6 @@ pub(crate) fn text(body: &str) -> NewMessage {
 }
 
 impl Item {
-    /// Whose it is.
-    pub(crate) fn user(&self) -> &'static str {
-        match self {
-            Self::Save { user, .. }
-            | Self::NoSave { user, .. }
-            | Self::Chat { user, .. }
-            | Self::Account { user, .. }
-            | Self::Consents { user, .. }
-            | Self::Blocked { user, .. }
-            | Self::Region { user, .. }
-            | Self::Erased { user } => user,
-        }
-    }
-
     pub(crate) fn read(&self, vault: &Vault) -> Found {
         match self.ask(vault) {
             Ok(true) => Found::Whole,
@@ -185,9 +206,7 @@ impl Item {
                 history.iter().map(|event| event.state).eq(states.iter().copied())
             }
             Self::Blocked { user, peers } => vault.subject(user)?.chats().blocked()? == *peers,
-            Self::Region { user, region } => {
-                vault.subject(user)?.info()?.region.as_deref() == Some(*region)
-            }
+            Self::Region { user, region } => vault.subject(user)?.info()?.region.as_deref() == Some(*region),
             Self::Erased { user } => match vault.subject(user) {
                 Err(VaultError::SubjectErased { .. }) => true,
                 other => other.map(|_| false)?,

@@ -32,7 +32,7 @@ impl Change {
         match self {
             Self::Cut(length) => OpenOptions::new().write(true).open(file).unwrap().set_len(length).unwrap(),
             Self::Zeros(length) => open().write_all(&vec![0; length]).unwrap(),
-            Self::Garbage(length) => open().write_all(&noise(length as u64 + 7)[7..]).unwrap(),
+            Self::Garbage(length) => open().write_all(&noise(length as u64)).unwrap(),
             Self::Gone => remove(file),
         }
     }
@@ -40,22 +40,28 @@ impl Change {
 
 #[test]
 fn a_file_cut_anywhere_is_named_or_harmless() {
-    change_files(|_| true, |file, size| {
-        let lengths = match per_file(if of_sled(file) { APART } else { HERE }) {
-            Some(count) => spread(size as usize, count),
-            None if size <= SMALL => (0..size as usize).collect(),
-            None => (0..size as usize).step_by(509).collect(),
-        };
-        lengths.into_iter().map(|length| Change::Cut(length as u64)).collect()
-    });
+    change_files(
+        |_| true,
+        |file, size| {
+            let lengths = match per_file(if of_sled(file) { APART } else { HERE }) {
+                Some(count) => spread(size as usize, count),
+                None if size <= SMALL => (0..size as usize).collect(),
+                None => (0..size as usize).step_by(509).collect(),
+            };
+            lengths.into_iter().map(|length| Change::Cut(length as u64)).collect()
+        },
+    );
 }
 
 #[test]
 fn a_file_with_more_behind_it_is_named_or_harmless() {
-    change_files(|_| true, |_, _| {
-        let lengths = [1, 128, 4096];
-        lengths.map(Change::Zeros).into_iter().chain(lengths.map(Change::Garbage)).collect()
-    });
+    change_files(
+        |_| true,
+        |_, _| {
+            let lengths = [1, 128, 4096];
+            lengths.map(Change::Zeros).into_iter().chain(lengths.map(Change::Garbage)).collect()
+        },
+    );
 }
 
 #[test]

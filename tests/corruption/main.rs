@@ -13,13 +13,15 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a run says how much it tried")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
+mod binary;
 mod child;
 mod flips;
 mod folder;
+mod insider;
 mod items;
 mod lengths;
+mod old;
+mod rows;
 mod sample;
+mod swaps;
 mod verdict;

@@ -41,9 +41,10 @@ impl fmt::Display for Seen {
 
 /// The inverse of `Display`.
 pub(crate) fn parse(line: &str) -> Option<Seen> {
-    use Outcome::{Harmless, Noticed, NotOpened, Reported};
+    use Outcome::{Harmless, NotOpened, Noticed, Reported};
     let (name, said) = line.split_once(": ")?;
-    let outcome = [Harmless, Noticed, Reported, NotOpened].into_iter().find(|it| format!("{it:?}") == name)?;
+    let outcome =
+        [Harmless, Noticed, Reported, NotOpened].into_iter().find(|it| format!("{it:?}") == name)?;
     Some(Seen { outcome, said: said.to_owned() })
 }
 
@@ -84,8 +85,13 @@ fn read_all(vault: &Vault, items: &[Item]) -> Verdict {
         Err(error) => return reported(refused.is_some(), vec![error.to_string()]),
     };
     let problems = vault.status().map_or_else(|error| vec![error.to_string()], |status| status.problems);
-    let told: Vec<String> =
-        report.faults.into_iter().chain(report.notes).chain(problems).filter(|line| !of_the_disk(line)).collect();
+    let told: Vec<String> = report
+        .faults
+        .into_iter()
+        .chain(report.notes)
+        .chain(problems)
+        .filter(|line| !of_the_disk(line))
+        .collect();
     match refused {
         Some(said) if told.is_empty() => Err(format!("fsck finds nothing wrong, but: {said}")),
         refused => reported(refused.is_some(), told),

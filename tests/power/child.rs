@@ -6,6 +6,7 @@
 use std::env;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,15 +44,31 @@ pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) length: usize,
     pub(crate) filtered: bool,
+    /// Number of its first person, so that several histories can happen in one vault.
+    pub(crate) base: User,
 }
 
 impl History {
     pub(crate) fn ops(self) -> Vec<Op> {
-        script(self.accent, self.seed, self.length)
+        let mut ops = script(self.accent, self.seed, self.length);
+        ops.iter_mut().for_each(|op| op.shift(self.base));
+        ops
+    }
+
+    pub(crate) fn state(self, acknowledged: usize) -> State {
+        let mut state = State::default();
+        self.ops()[..acknowledged].iter().for_each(|op| state.apply(op));
+        state
+    }
+
+    fn people(self) -> Range<User> {
+        let came = self.ops().iter().filter(|op| matches!(op, Op::Come(_))).count();
+        self.base..self.base + came as User
     }
 
     fn write(self) -> String {
-        format!("{} {} {} {}", self.accent.number(), self.seed, self.length, u8::from(self.filtered))
+        let Self { accent, seed, length, filtered, base } = self;
+        format!("{} {seed} {length} {} {base}", accent.number(), u8::from(filtered))
     }
 
     fn read(text: &str) -> Self {
@@ -61,6 +78,7 @@ impl History {
             seed: numbers[1],
             length: numbers[2] as usize,
             filtered: numbers[3] == 1,
+            base: numbers[4] as User,
         }
     }
 }
@@ -70,8 +88,8 @@ impl History {
 pub(crate) struct Expected {
     /// The making of the vault was acknowledged.
     pub(crate) made: bool,
-    /// So many operations were acknowledged; the one after them may have begun.
-    pub(crate) acknowledged: usize,
+    /// So many operations of each history were acknowledged; the one after them may have begun.
+    pub(crate) acknowledged: [usize; 2],
     /// The disk lied: what was acknowledged may be lost, if only nothing wrong is told.
     pub(crate) lied: bool,
 }
@@ -80,7 +98,8 @@ pub(crate) struct Expected {
 #[test]
 fn child() {
     let Ok(role) = env::var(ROLE) else { return };
-    let history = History::read(&env::var(HISTORY).unwrap());
+    let histories: Vec<_> = env::var(HISTORY).unwrap().split(';').map(History::read).collect();
+    let history = histories[0];
     if history.filtered {
         deny_sync_file_range().unwrap();
     }
@@ -91,15 +110,16 @@ fn child() {
     }));
     if role == "play" {
         let from = env::var(FROM).unwrap().parse().unwrap();
-        play(&PathBuf::from(env::var(FOLDER).unwrap()), &history.ops(), from);
+        play(&PathBuf::from(env::var(FOLDER).unwrap()), history, from);
     } else {
-        inspect(&history.ops());
+        inspect(&histories);
     }
 }
 
-fn command(role: &str, history: History) -> Command {
+fn command(role: &str, histories: &[History]) -> Command {
+    let histories = histories.iter().map(|history| history.write()).collect::<Vec<_>>().join(";");
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "child::child", "--nocapture"]).env(ROLE, role).env(HISTORY, history.write());
+    command.args(["--exact", "child::child", "--nocapture"]).env(ROLE, role).env(HISTORY, histories);
     command
 }
 
@@ -114,7 +134,7 @@ pub(crate) enum Played {
 
 /// Plays a history from an operation on, in the folder `vault` of `folder`. `from` 0 makes the vault.
 pub(crate) fn play_in_child(folder: &Path, history: History, from: usize) -> Played {
-    let mut child = command("play", history)
+    let mut child = command("play", &[history])
         .env(FOLDER, folder)
         .env(FROM, from.to_string())
         .stdin(Stdio::null())
@@ -127,6 +147,20 @@ pub(crate) fn play_in_child(folder: &Path, history: History, from: usize) -> Pla
         Some(FAILED) => Played::Failed,
         other => panic!("the one who plays {history:?} ended with {other:?}"),
     }
+}
+
+/// Only opens the vault, and lets go of it as a crash would.
+pub(crate) fn open_in_child(folder: &Path, history: History) {
+    let from = usize::MAX.to_string();
+    let mut child = command("play", &[history])
+        .env(FOLDER, folder)
+        .env(FROM, from)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ended = wait(&mut child).code();
+    assert_eq!(ended, Some(DIED), "the vault did not open after a first cut");
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
@@ -143,11 +177,13 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-fn play(folder: &Path, ops: &[Op], from: usize) {
+fn play(folder: &Path, history: History, from: usize) {
+    let ops = history.ops();
     let mut marks = OpenOptions::new().create(true).append(true).open(folder.join(MARKS)).unwrap();
     let mut say = |what: String| marks.write_all(format!("{what}\n").as_bytes()).unwrap();
     let vault = folder.join("vault");
-    let opened = if from == 0 { Actor::create(&vault) } else { Actor::open(&vault) };
+    // A making that failed leaves nothing to open and is not what is looked at here.
+    let opened = if from == 0 && !vault.join("vault.json").exists() { Actor::create(&vault) } else { Actor::open(&vault) };
     let mut actor = match opened {
         Ok(actor) => actor,
         Err(error) => {
@@ -155,7 +191,11 @@ fn play(folder: &Path, ops: &[Op], from: usize) {
             process::exit(FAILED);
         }
     };
+    if from == usize::MAX {
+        process::exit(DIED);
+    }
     say("made".into());
+    let from = from + usize::from(is_done(&actor, history, from));
     for (n, op) in ops.iter().enumerate().skip(from) {
         if let Err(error) = actor.act(op) {
             say(format!("failed {n}: {error}"));
@@ -173,17 +213,27 @@ fn play(folder: &Path, ops: &[Op], from: usize) {
     say("closed".into());
 }
 
+/// Whether an operation that was not acknowledged happened all the same. It is then not done again: forgetting twice is an error.
+fn is_done(actor: &Actor, history: History, n: usize) -> bool {
+    let ops = history.ops();
+    let Some(op) = ops.get(n) else { return false };
+    let before = history.state(n);
+    let found = actor.observe(history.people()).unwrap();
+    assert!(before.within(op).contains(&found), "found {found:?}, not {before:?} before or within {op:?}");
+    found != before && found == before.after(op)
+}
+
 /// A process that looks at one image after the other.
 pub(crate) struct Inspector {
-    history: History,
+    histories: Vec<History>,
     child: Child,
     orders: ChildStdin,
     verdicts: Receiver<String>,
 }
 
 impl Inspector {
-    pub(crate) fn new(history: History) -> Self {
-        let mut child = command("inspect", history)
+    pub(crate) fn new(histories: &[History]) -> Self {
+        let mut child = command("inspect", histories)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -200,13 +250,14 @@ impl Inspector {
             }
         });
         let orders = child.stdin.take().unwrap();
-        Self { history, child, orders, verdicts }
+        Self { histories: histories.to_vec(), child, orders, verdicts }
     }
 
     /// Opens the vault in `folder` and tells what is wrong with it. A process that dies of it is replaced.
     pub(crate) fn look(&mut self, folder: &Path, expected: Expected) -> Result<(), String> {
-        let Expected { made, acknowledged, lied } = expected;
-        let order = format!("{}|{}|{acknowledged}|{}\n", folder.display(), u8::from(made), u8::from(lied));
+        let Expected { made, acknowledged: [one, two], lied } = expected;
+        let (made, lied) = (u8::from(made), u8::from(lied));
+        let order = format!("{}|{made}|{one}|{two}|{lied}\n", folder.display());
         let asked = self.orders.write_all(order.as_bytes()).and_then(|()| self.orders.flush());
         match asked.map_err(|_| ()).and_then(|()| self.verdicts.recv_timeout(PATIENCE).map_err(|_| ())) {
             Ok(verdict) if verdict == "good" => Ok(()),
@@ -214,7 +265,7 @@ impl Inspector {
             Err(()) => {
                 let _ = self.child.kill();
                 let ended = self.child.wait();
-                *self = Self::new(self.history);
+                *self = Self::new(&self.histories.clone());
                 Err(format!("the process that opened it hung or died: {ended:?}"))
             }
         }
@@ -228,38 +279,31 @@ impl Drop for Inspector {
     }
 }
 
-fn inspect(ops: &[Op]) {
+fn inspect(histories: &[History]) {
     for order in std::io::stdin().lines() {
         let order = order.unwrap();
         let mut parts = order.split('|');
         let mut next = || parts.next().unwrap();
         let folder = PathBuf::from(next());
-        let (made, acknowledged, lied) = (next() == "1", next().parse().unwrap(), next() == "1");
-        let expected = Expected { made, acknowledged, lied };
+        let made = next() == "1";
+        let acknowledged = [next().parse().unwrap(), next().parse().unwrap()];
+        let expected = Expected { made, acknowledged, lied: next() == "1" };
         let panics = PANICS.load(Ordering::SeqCst);
-        let found = panic::catch_unwind(|| if lied { look_leniently(&folder, ops) } else { look(&folder, ops, expected) });
+        let found = panic::catch_unwind(|| {
+            if expected.lied { look_leniently(&folder, histories[0]) } else { look(&folder, histories, expected) }
+        });
         let verdict = match found {
             Err(_) => "a panic".to_owned(),
             Ok(Err(what)) => what.replace('\n', " "),
             // Where the disk lied, a panic of sled that the engine turned into an error is an answer.
-            Ok(Ok(())) if !lied && PANICS.load(Ordering::SeqCst) > panics => "a panic inside".to_owned(),
+            Ok(Ok(())) if !expected.lied && PANICS.load(Ordering::SeqCst) > panics => "a panic inside".to_owned(),
             Ok(Ok(())) => "good".to_owned(),
         };
         println!("{VERDICT}{verdict}");
     }
 }
 
-fn people(ops: &[Op]) -> std::ops::Range<User> {
-    0..ops.iter().filter(|op| matches!(op, Op::Come(_))).count() as User
-}
-
-fn look(folder: &Path, ops: &[Op], expected: Expected) -> Result<(), String> {
-    let mut before = State::default();
-    ops[..expected.acknowledged].iter().for_each(|op| before.apply(op));
-    let allowed = match ops.get(expected.acknowledged) {
-        Some(op) => before.within(op),
-        None => vec![before],
-    };
+fn look(folder: &Path, histories: &[History], expected: Expected) -> Result<(), String> {
     let vault = folder.join("vault");
     let mut actor = match Actor::open(&vault) {
         Ok(actor) => actor,
@@ -268,9 +312,18 @@ fn look(folder: &Path, ops: &[Op], expected: Expected) -> Result<(), String> {
         Err(error) => return Err(format!("it does not open: {error}")),
     };
     let told = |what: &'static str| move |error| format!("{what}: {error}");
-    let found = actor.observe(people(ops)).map_err(told("reading"))?;
-    if !allowed.contains(&found) {
-        return Err(format!("found {found:?}, allowed {allowed:?}"));
+    let observe = |actor: &Actor| {
+        let states = histories.iter().map(|history| actor.observe(history.people()));
+        states.collect::<Result<Vec<_>, _>>().map_err(told("reading"))
+    };
+    let found = observe(&actor)?;
+    for ((history, found), acknowledged) in histories.iter().zip(&found).zip(expected.acknowledged) {
+        let before = history.state(acknowledged);
+        let next = history.ops().get(acknowledged).cloned();
+        let allowed = next.as_ref().map_or_else(|| vec![before.clone()], |op| before.within(op));
+        if !allowed.contains(found) {
+            return Err(format!("found {found:?}, acknowledged {before:?}, under way {next:?}"));
+        }
     }
     actor.must_be_clean(false).map_err(told("fsck"))?;
     actor.live_on(STRANGER).map_err(told("living on"))?;
@@ -278,19 +331,19 @@ fn look(folder: &Path, ops: &[Op], expected: Expected) -> Result<(), String> {
     actor.must_be_clean(true).map_err(told("fsck after sweeping"))?;
     actor.close().map_err(told("closing"))?;
     let actor = Actor::open(&vault).map_err(told("opening again"))?;
-    if actor.observe(people(ops)).map_err(told("reading again"))? != found {
+    if observe(&actor)? != found {
         return Err("another state after a clean stop".into());
     }
     actor.close().map_err(told("closing again"))
 }
 
 /// Nothing that is told may be false: every save and every message was stored once.
-fn look_leniently(folder: &Path, ops: &[Op]) -> Result<(), String> {
+fn look_leniently(folder: &Path, history: History) -> Result<(), String> {
     let Ok(actor) = Actor::open(&folder.join("vault")) else { return Ok(()) };
-    let Ok(found) = actor.observe(people(ops)) else { return Ok(()) };
+    let Ok(found) = actor.observe(history.people()) else { return Ok(()) };
     let (mut saves, mut said) = (Vec::new(), Vec::new());
     let mut state = State::default();
-    for op in ops {
+    for op in &history.ops() {
         state.apply(op);
         if let Op::Save { who, slot, .. } | Op::ForgetVersion { who, slot } = op {
             saves.extend(state.person(*who).and_then(|p| p.saves.get(slot)).into_iter().flatten().map(|print| (*who, *slot, *print)));

@@ -1,6 +1,6 @@
 //! A history is recorded call by call; then the power is cut after some calls, or all of them, and each disk that may be left is opened.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,7 @@ use oubliette_keyring::{MemoryCell, RootCell};
 use oubliette_powercut::{Call, Dice, Disk, Folder, Image, Strategy, Tree};
 use tempfile::TempDir;
 
-use crate::child::{Expected, History, Inspector, Played, play_in_child};
-use crate::model::State;
+use crate::child::{Expected, History, Inspector, Played, open_in_child, play_in_child};
 
 const CELL: &str = "root.cell";
 
@@ -33,6 +32,15 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// One more image that held what it should.
+    pub(crate) fn held(&mut self, histories: &[History], expected: Expected) {
+        self.images += 1;
+        for (history, acknowledged) in histories.iter().zip(expected.acknowledged) {
+            self.acknowledged += acknowledged;
+            self.erased += history.state(acknowledged).erased();
+        }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.points += other.points;
@@ -54,7 +62,7 @@ pub(crate) fn record(history: History) -> Option<Recorded> {
             Played::Failed => panic!("{history:?} failed: {:?}", last_mark(&folder.calls())),
         }
     }
-    Some(Recorded::new(history, start, folder.calls(), 0))
+    Some(Recorded::new(history, start, folder.calls()))
 }
 
 pub(crate) fn last_mark(calls: &[Call]) -> Option<&str> {
@@ -74,8 +82,8 @@ pub(crate) fn acknowledged(calls: &[Call]) -> usize {
 }
 
 impl Recorded {
-    pub(crate) fn new(history: History, start: Image, calls: Vec<Call>, acknowledged: usize) -> Self {
-        let mut expected = Expected { made: acknowledged > 0, acknowledged, lied: false };
+    pub(crate) fn new(history: History, start: Image, calls: Vec<Call>) -> Self {
+        let mut expected = Expected { made: false, acknowledged: [0; 2], lied: false };
         let mut cell = LiveCell::new(&start);
         let mut oldest = 0;
         let mut promised = vec![(expected, oldest)];
@@ -84,7 +92,7 @@ impl Recorded {
             if let Call::Mark(said) = call {
                 expected.made = true;
                 if let Some(n) = said.strip_prefix("ok ").and_then(|n| n.parse::<usize>().ok()) {
-                    expected.acknowledged = n + 1;
+                    expected.acknowledged[0] = n + 1;
                 }
                 oldest = epochs(&cell.bytes).into_iter().max().unwrap_or(0).max(oldest);
             }
@@ -104,7 +112,7 @@ impl Recorded {
     /// Cuts the power at these points, every way in `strategies`, and looks at each disk that differs from those before.
     pub(crate) fn cut(&self, points: &[usize], strategies: &[Strategy], seed: u64) -> Counts {
         let mut counts = Counts { calls: self.calls.len(), points: points.len(), ..Counts::default() };
-        let (mut inspector, mut seen) = (Inspector::new(self.history), HashSet::new());
+        let (mut inspector, mut seen) = (Inspector::new(&[self.history]), HashSet::new());
         let mut dice = Dice::new(seed);
         let mut disk = Disk::new(&self.start, seed);
         let mut done = 0;
@@ -118,16 +126,36 @@ impl Recorded {
                     continue;
                 }
                 let at = format!(
-                    "{:?}, cut after call {point} of {} ({:?}), {strategy:?}, seed {seed}",
+                    "{:?}, cut after call {point} of {}, {strategy:?}, seed {seed}, before it:\n{}\n",
                     self.history,
                     self.calls.len(),
-                    point.checked_sub(1).map(|last| brief(&self.calls[last]))
+                    self.story(*point)
                 );
                 self.look(&mut inspector, &image, expected, oldest, &at);
-                counts.images += 1;
-                counts.acknowledged += expected.acknowledged;
-                counts.erased += self.state(expected.acknowledged).erased();
+                counts.held(&[self.history], expected);
             }
+        }
+        counts
+    }
+
+    /// Opens the vault on a recorded disk that holds what a first cut at `point` left, cuts that again somewhere, and looks at the rest.
+    pub(crate) fn recover_and_cut(&self, image: &Image, point: usize, dice: &mut Dice) -> Counts {
+        let (expected, oldest) = self.promised[point];
+        let Ok(folder) = Folder::new(image) else { return Counts::default() };
+        open_in_child(folder.path(), self.history);
+        let calls = folder.calls();
+        drop(folder);
+        let mut counts = Counts { calls: calls.len(), ..Counts::default() };
+        let mut inspector = Inspector::new(&[self.history]);
+        for _ in 0..4 {
+            let again = dice.below(calls.len() as u64 + 1) as usize;
+            let mut disk = Disk::new(image, 0);
+            calls[..again].iter().for_each(|call| disk.apply(call));
+            let strategy = Strategy::ALL[dice.below(Strategy::ALL.len() as u64) as usize];
+            let at = format!("{:?}, cut after call {point}, again after call {again} of recovery, {strategy:?}", self.history);
+            self.look(&mut inspector, &disk.cut(strategy, dice), expected, oldest, &at);
+            counts.points += 1;
+            counts.held(&[self.history], expected);
         }
         counts
     }
@@ -148,10 +176,20 @@ impl Recorded {
         }
     }
 
-    pub(crate) fn state(&self, acknowledged: usize) -> State {
-        let mut state = State::default();
-        self.history.ops()[..acknowledged].iter().for_each(|op| state.apply(op));
-        state
+    /// The last calls before a point, with names.
+    fn story(&self, point: usize) -> String {
+        let mut names: HashMap<u64, String> = HashMap::new();
+        let mut lines = Vec::new();
+        for (n, call) in self.calls[..point].iter().enumerate() {
+            if let Call::Create { name, ino, .. } = call {
+                names.insert(*ino, name.clone());
+            }
+            if n + 40 >= point {
+                let of = |ino: &u64| names.get(ino).cloned().unwrap_or_else(|| format!("#{ino}"));
+                lines.push(format!("{}: {}", n + 1, brief(call, &of)));
+            }
+        }
+        lines.join("\n")
     }
 }
 
@@ -182,7 +220,7 @@ pub(crate) fn no_old_share(cell: &[u8], oldest: u64, at: &str) {
 }
 
 /// Epochs of the whole share slots: a share whose randomness is torn is lost.
-fn epochs(cell: &[u8]) -> Vec<u64> {
+pub(crate) fn epochs(cell: &[u8]) -> Vec<u64> {
     let read = MemoryCell::from_image(cell.to_vec()).and_then(|cell| cell.read());
     read.map_or_else(|_| Vec::new(), |state| state.slots.iter().map(|slot| slot.epoch).collect())
 }
@@ -229,11 +267,15 @@ fn print(image: &Image, expected: Expected) -> u64 {
     hasher.finish()
 }
 
-fn brief(call: &Call) -> String {
+fn brief(call: &Call, name: &dyn Fn(&u64) -> String) -> String {
     match call {
         Call::Write { ino, offset, data, through } => {
-            format!("Write {{ ino: {ino}, offset: {offset}, length: {}, through: {through} }}", data.len())
+            let how = if *through { " through" } else { "" };
+            format!("write{how} {} from {offset}, {} bytes", name(ino), data.len())
         }
+        Call::Resize { ino, size } => format!("resize {} to {size}", name(ino)),
+        Call::Punch { ino, offset, length } => format!("punch {} from {offset}, {length} bytes", name(ino)),
+        Call::Sync { ino, done } => format!("sync {}{}", name(ino), if *done { "" } else { ": EIO" }),
         other => format!("{other:?}"),
     }
 }

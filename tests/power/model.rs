@@ -51,6 +51,32 @@ pub(crate) enum Op {
     Die,
 }
 
+impl Op {
+    /// The same about other people, so that several histories can happen in one vault.
+    pub(crate) fn shift(&mut self, base: User) {
+        match self {
+            Self::Come(who) => *who += base,
+            Self::Save { who, .. }
+            | Self::ForgetVersion { who, .. }
+            | Self::ForgetSlot { who, .. }
+            | Self::Account { who, .. }
+            | Self::ForgetAccount { who }
+            | Self::Give { who, .. }
+            | Self::Withdraw { who, .. } => *who += base,
+            Self::Say { who, to: other, .. }
+            | Self::ForgetMessage { who, to: other }
+            | Self::ForgetThrough { who, to: other }
+            | Self::Block { who, peer: other }
+            | Self::Unblock { who, peer: other } => {
+                *who += base;
+                *other += base;
+            }
+            Self::Erase(who) => who.iter_mut().for_each(|who| *who += base),
+            Self::Sweep | Self::Fsck | Self::Reopen | Self::Compact | Self::Die => {}
+        }
+    }
+}
+
 /// Bytes that follow from two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Content {
@@ -144,7 +170,9 @@ impl State {
                 let prints = bodies.iter().map(|body| fingerprint(body.text().as_bytes()));
                 self.edit(*who).said.entry(*to).or_default().extend(prints);
             }
-            Op::ForgetMessage { who, to } => drop(self.edit_said(*who, *to, |said| drop(said.remove(0)))),
+            Op::ForgetMessage { who, to } => self.edit_said(*who, *to, |said| {
+                said.remove(0);
+            }),
             Op::ForgetThrough { who, to } => {
                 self.edit_said(*who, *to, |said| drop(said.drain(..=said.len() / 2)));
             }

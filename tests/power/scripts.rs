@@ -13,11 +13,8 @@ const LENGTH: usize = 100;
 const SAMPLE: usize = 24;
 
 fn cut_script(accent: Accent, filtered: bool) {
-    let history = History { accent, seed: accent.number() as u64, length: LENGTH, filtered };
-    let Some(recorded) = record(history) else {
-        println!("left out: power: this process may not mount FUSE file systems");
-        return;
-    };
+    let history = History { accent, seed: accent.number() as u64, length: LENGTH, filtered, base: 0 };
+    let Some(recorded) = record(history) else { return left_out() };
     let asked = env::var("OUBLIETTE_CRASH_POINTS").ok();
     let about = match asked.as_deref() {
         Some("all") => None,
@@ -26,6 +23,10 @@ fn cut_script(accent: Accent, filtered: bool) {
     };
     let counts = recorded.cut(&recorded.points(about), &Strategy::ALL, history.seed);
     report(&format!("{accent:?}"), counts);
+}
+
+pub(crate) fn left_out() {
+    println!("left out: power: this process may not mount FUSE file systems");
 }
 
 pub(crate) fn report(what: &str, counts: Counts) {

@@ -11,7 +11,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
             copy(&source, &target);
-        } else {
+        } else if source.is_file() {
+            // A socket of a running service is no content.
             fs::copy(source, target).unwrap();
         }
     }

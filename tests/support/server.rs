@@ -61,10 +61,25 @@ impl Server {
             .unwrap_or_else(|ended| panic!("the service did not start: {ended:?}"))
     }
 
+    /// The same with its stderr in a file elsewhere.
+    pub(crate) fn start_logging(data: &Path, log: &Path) -> Self {
+        Self::spawn(plain(&binary()), data, &[], log)
+            .unwrap_or_else(|ended| panic!("the service did not start: {ended:?}"))
+    }
+
     /// Starts it, or says how it ended.
     pub(crate) fn try_start(binary: &Path, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
-        let log = data.with_extension("log");
-        let mut child = plain(binary)
+        Self::try_start_by(plain(binary), data, arguments)
+    }
+
+    /// By a command that has its program and environment already.
+    pub(crate) fn try_start_by(command: Command, data: &Path, arguments: &[&str]) -> Result<Self, Ended> {
+        Self::spawn(command, data, arguments, &data.with_extension("log"))
+    }
+
+    fn spawn(mut command: Command, data: &Path, arguments: &[&str], log: &Path) -> Result<Self, Ended> {
+        let log = log.to_owned();
+        let mut child = command
             .args(["--json", "serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(arguments)
@@ -167,7 +182,7 @@ pub(crate) fn erase(data: &Path, user: &str) -> bool {
 }
 
 /// Without the settings of whoever runs the tests.
-fn plain(binary: &Path) -> Command {
+pub(crate) fn plain(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OUBLIETTE_")) {
         command.env_remove(name);

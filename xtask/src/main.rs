@@ -13,7 +13,7 @@ use std::{env, process::ExitCode};
 const HELP: &str = "\
 cargo xtask test [--no-install] [ARGS]  run every test; ARGS go to `cargo nextest run` (doctests only without)
 cargo xtask check [--no-install]        formatting, lints, documentation, dependencies, examples
-cargo xtask mutants [NAME]              mistakes planted into a copy: the tape adversary must find each
+cargo xtask mutants [NAME | --shard N/M] mistakes planted into a copy: a test must find each
 
 What is missing is installed: Debian packages (as root), cargo-nextest, cargo-deny.
 --no-install   install nothing; suites that need what is missing are left out and say so";
@@ -25,8 +25,7 @@ fn main() -> ExitCode {
     let outcome = match args.split_first() {
         Some((verb, rest)) if verb == "test" => test::run(rest, install),
         Some((verb, [])) if verb == "check" => check::run(install),
-        Some((verb, [])) if verb == "mutants" => mutants::run(None),
-        Some((verb, [name])) if verb == "mutants" => mutants::run(Some(name)),
+        Some((verb, rest)) if verb == "mutants" => mutants::run(rest),
         Some((verb, _)) if verb == "help" || verb == "--help" => {
             println!("{HELP}");
             Ok(())

@@ -9,12 +9,14 @@ struct Program {
     package: &'static str,
 }
 
-const FOR_TESTS: [Program; 9] = [
+const FOR_TESTS: [Program; 11] = [
     Program { name: "cc", package: "gcc" }, // links, and compiles the C part of zstd
     Program { name: "zstd", package: "zstd" }, // unpacks the shared saves
     Program { name: "tar", package: "tar" },
     Program { name: "curl", package: "curl" }, // a client of the service that is not ours
     Program { name: "python3", package: "python3" }, // computes the vectors independently
+    Program { name: "gcore", package: "gdb" }, // takes a core of the running service
+    Program { name: "setpriv", package: "util-linux" }, // runs a service as another user
     Program { name: "freeciv-server", package: "freeciv-server" }, // loads what the vault gives back
     Program { name: "mkfs.ext4", package: "e2fsprogs" }, // file systems for the root cell
     Program { name: "mkfs.xfs", package: "xfsprogs" },

@@ -28,4 +28,4 @@ pub use evidence::{Evidence, Held};
 pub use logs::Logs;
 pub use tape::{Tape, TapeBlobs, TapeCell, TapeEngine, TapeLedger, TapePages, Tear};
 pub use verdict::{Leak, judge};
-pub use world::{FolderGround, Ground, KeyParts, MemoryGround, Rows, SeizableCell, World, WorldError};
+pub use world::{FolderGround, Ground, KeyParts, MemoryGround, Put, Rows, SeizableCell, World, WorldError};

@@ -42,6 +42,9 @@ pub(crate) enum CliError {
     /// `doctor` found what is bad, and said so already.
     #[error("{0} of it is bad; docs/doctor.md says what each finding means")]
     Unsound(usize),
+    /// `fsck` could not open the vault, or not read it to its end.
+    #[error(transparent)]
+    Unusable(Failure),
     /// The child that looks at the row engine found it damaged.
     #[error("{0}")]
     Engine(EngineError),
@@ -86,7 +89,7 @@ impl CliError {
             Self::Token(TokenError::NameTaken) => 4,
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
-            Self::Faults(_) | Self::Engine(_) => 5,
+            Self::Faults(_) | Self::Unusable(_) | Self::Engine(_) => 5,
             Self::Io { .. }
             | Self::Admin(_)
             | Self::Token(_)

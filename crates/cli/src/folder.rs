@@ -34,7 +34,7 @@ pub(crate) fn operate(settings: &Settings, command: &Command) -> Result<Answer, 
     let mut bar = Progress::steps();
     let mut progress = |what: &str, done: u64| bar.at(what, done);
     let mut options = options(settings)?;
-    options.remake_key_copies = matches!(command, Command::Fsck { repair: true });
+    options.remake_key_copies = matches!(command, Command::Fsck { repair: true, .. });
     match Vault::open(&settings.data, options) {
         Err(VaultError::InUse { .. }) => Ok(admin::call(&settings.data, command, &mut progress)?),
         Err(error) => Err(error.into()),

@@ -120,6 +120,17 @@ impl Cover {
         Ok(changed)
     }
 
+    /// Cuts everything that stands on pages which cannot be opened, where `lost` says that such an error means so; any other error
+    /// ends it. True if there was any. As with [`Cover::cut`], ids of pages that no longer belong to the cover are added to `dead`.
+    pub fn cut_lost<E: From<CryptoError>>(
+        &mut self,
+        load: &mut Load<'_, E>,
+        lost: &dyn Fn(&E) -> bool,
+        dead: &mut Vec<PageId>,
+    ) -> Result<bool, E> {
+        cut::cut_lost(&mut self.root, 0, load, lost, dead)
+    }
+
     /// Divides the cover into pages and writes those that changed; answers what the state page keeps. Pages of untouched
     /// subtrees stay as they are. After an error the cover must be dropped.
     pub fn pack<E: From<CryptoError>>(

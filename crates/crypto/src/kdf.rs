@@ -12,7 +12,7 @@ use sha2::Sha256;
 use zeroize::Zeroize;
 
 use crate::secret::Secret;
-use crate::stack::wiped;
+use crate::stack::{wiped, wiped_shallow};
 use crate::{Handle, Tag, TagKey, labels};
 
 /// Where a person stands in the key tree.
@@ -27,13 +27,13 @@ pub fn handle_tag(key: &TagKey, handle: &Handle) -> Tag {
 
 fn tag(key: &TagKey, domain: &[u8], value: &[u8]) -> Tag {
     let mut mac = [0; 32];
-    hmac(key.expose(), &[domain, value], &mut mac);
+    wiped_shallow(|| hmac(key.expose(), &[domain, value], &mut mac));
     let mut tag = [0; 16];
     tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
     Tag(tag)
 }
 
-/// HMAC-SHA256 of the concatenated parts, written where it will live.
+/// HMAC-SHA256 of the concatenated parts, written where it will live. Leaves the key on the stack, padded: callers wipe that.
 pub(crate) fn hmac(key: &[u8], parts: &[&[u8]], out: &mut [u8; 32]) {
     keyed(key, parts).finalize_into(out.into());
 }

@@ -6,6 +6,7 @@
 //! | hold a key | [`RootKey`], [`PageKey`], [`TreeSeed`], [`ObjectKey`] and the others of [`secret`] |
 //! | open or write a page of the key plane | [`open_page`], [`seal_fresh_page`], [`PageRef`] |
 //! | seal or open what is stored, whole, as a stream or in part | [`object`], with an [`ObjectContext`] and a [`Padding`] |
+//! | use a key outside of this crate, without leaving it on the stack | [`wiped`] |
 //! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`], [`items_through`], [`compartments_through`] |
 //! | keys of a person's leaves, and forgetting them | [`Cover`] |
 //!
@@ -40,3 +41,4 @@ pub use page::{
 };
 pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
 pub use secret::{AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, RootKey, TagKey, TreeSeed};
+pub use stack::wiped;

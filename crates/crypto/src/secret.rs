@@ -94,6 +94,17 @@ secret!(
     ObjectKey
 );
 
+impl CellShare {
+    /// The share that a cell keeps as `masked`; it stands in clear only where it will live.
+    pub fn unmask(masked: &[u8; 32], mask: &[u8; 32]) -> Self {
+        Self::fill(|share| {
+            for ((to, masked), mask) in share.iter_mut().zip(masked).zip(mask) {
+                *to = masked ^ mask;
+            }
+        })
+    }
+}
+
 /// Lets derivations write a key where it will live.
 pub(crate) trait Secret: Sized {
     /// A key whose 32 bytes `write` fills in place.

@@ -5,12 +5,22 @@ use zeroize::Zeroize;
 
 /// Deeper than anything that `work` calls here.
 const FRAME: usize = 32 * 1024 / size_of::<u64>();
+/// Deeper than one HMAC, which pads the key on the stack.
+const SHALLOW: usize = 4 * 1024 / size_of::<u64>();
 
-/// Does `work`, then overwrites the part of the stack it ran on. What it returns should hold keys in boxes.
+/// Does `work`, then overwrites the part of the stack it ran on. What it returns should hold keys behind pointers.
 #[inline(never)]
-pub(crate) fn wiped<T>(work: impl FnOnce() -> T) -> T {
+pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
     let result = below(work);
-    overwrite();
+    overwrite::<FRAME>();
+    result
+}
+
+/// [`wiped`] around a single HMAC or chunk, where it is done so often that the difference shows.
+#[inline(never)]
+pub(crate) fn wiped_shallow<T>(work: impl FnOnce() -> T) -> T {
+    let result = below(work);
+    overwrite::<SHALLOW>();
     result
 }
 
@@ -21,6 +31,6 @@ fn below<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn overwrite() {
-    [0; FRAME].zeroize();
+fn overwrite<const WORDS: usize>() {
+    [0u64; WORDS].zeroize();
 }

@@ -6,11 +6,14 @@
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 
-use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
+use oubliette_crypto::kdf::{
+    anchor_digest_key, derive_root_key, derive_root_page_key, handle_tag, person_tag, root_pointer_mac,
+    row_digest, verify_root_pointer,
+};
 use oubliette_crypto::tree::tree_child;
 use oubliette_crypto::{
-    Branch, CellShare, Class, Cover, CryptoError, Leaf, PageHeader, PageKind, PageRef, Path, TreeSeed,
-    VaultId, open_page, seal_fresh_page,
+    AnchorKey, Branch, CellShare, Class, Cover, CryptoError, Handle, Leaf, PageHeader, PageKind, PageRef,
+    Path, TagKey, TreeSeed, VaultId, open_page, seal_fresh_page,
 };
 use oubliette_locked::{Protection, protection};
 use zeroize::Zeroize;
@@ -71,6 +74,7 @@ fn dies_with<T>(what: &str, wanted: &Wanted, holder: T) {
 
 #[test]
 fn nothing_dropped_stays_in_memory() {
+    tags();
     roots();
     pages();
     object_keys();
@@ -78,10 +82,27 @@ fn nothing_dropped_stays_in_memory() {
     cuts(&LONGEST, 11);
 }
 
+/// HMAC pads its key on the stack.
+fn tags() {
+    let key = TagKey::generate().unwrap();
+    let wanted = Wanted::new(key.expose());
+    let tags = [person_tag(&key, b"ann"), handle_tag(&key, &Handle([3; 16]))];
+    dies_with("tag key", &wanted, (key, tags));
+
+    let key = AnchorKey::generate().unwrap();
+    let digests = anchor_digest_key(&key);
+    let wanted = [key.expose(), digests.expose()].map(Wanted::new);
+    let digest = row_digest(&digests, b"a row", b"its value").unwrap();
+    dies_with("anchor digest key", &wanted[1], (digests, digest));
+    dies_with("anchor key", &wanted[0], key);
+}
+
 fn roots() {
     let share = CellShare::generate().unwrap();
     let root = derive_root_key(&[&share], &VAULT).unwrap();
     let page = derive_root_page_key(&root, &[2; 32], 9);
+    let mac = root_pointer_mac(&root, b"a pointer");
+    assert!(verify_root_pointer(&root, b"a pointer", &mac));
     let [of_share, of_root, of_page] = [share.expose(), root.expose(), page.expose()].map(Wanted::new);
     dies_with("root page key", &of_page, page);
     dies_with("root", &of_root, root);

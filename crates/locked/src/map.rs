@@ -126,3 +126,44 @@ fn memfd_secret() -> Result<OwnedFd> {
 fn memfd_secret() -> Result<OwnedFd> {
     Err(rustix::io::Errno::NOSYS)
 }
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::*;
+
+    /// The kernel's flags of the mapping around an address.
+    fn flags(at: usize) -> String {
+        let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut inside = false;
+        for line in smaps.lines() {
+            let range = line.split_once(' ').and_then(|(range, _)| range.split_once('-'));
+            let bounds = range.map(|(from, to)| [from, to].map(|end| usize::from_str_radix(end, 16)));
+            match (bounds, line.strip_prefix("VmFlags: ")) {
+                (Some([Ok(from), Ok(to)]), _) => inside = (from..to).contains(&at),
+                (_, Some(flags)) if inside => return flags.to_owned(),
+                _ => {}
+            }
+        }
+        panic!("no mapping holds {at:x}")
+    }
+
+    #[test]
+    fn where_there_is_no_secret_memory_it_is_locked_and_left_out_of_cores_and_forks() {
+        for (mapping, name) in [(Mapping::locked(1 << 16), "locked"), (Mapping::secret(1 << 16), "secret")] {
+            let Ok(mapping) = mapping else {
+                println!("left out: locked: no {name} memory is granted here");
+                continue;
+            };
+            let inner = mapping.inner();
+            let flags = flags(inner.addr().get());
+            for flag in ["lo", "dd", "dc"] {
+                assert!(flags.split(' ').any(|set| set == flag), "{name}: {flag} is not among {flags}");
+            }
+            // SAFETY: the pages between the guards are ours, mapped and zeroed, and this is their only user.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(inner.as_ptr(), mapping.len) };
+            assert!(bytes.iter().all(|byte| *byte == 0));
+            bytes.fill(0xa5);
+            assert_eq!(bytes.last(), Some(&0xa5));
+        }
+    }
+}

@@ -26,6 +26,9 @@ pub enum Command {
     Fsck {
         /// Also mends the key plane from its mirror.
         repair: bool,
+        /// Also takes out what is lost in every copy.
+        #[serde(default)]
+        give_up_lost: bool,
     },
     /// Counts and sizes.
     #[serde(rename = "status")]
@@ -190,8 +193,9 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 usage: info.usage.into_iter().map(|u| (u.class.to_owned(), u.items, u.bytes)).collect(),
             }))
         }
-        Command::Fsck { repair } => {
-            let report = vault.fsck(*repair, progress)?;
+        Command::Fsck { repair, give_up_lost } => {
+            let report =
+                if *give_up_lost { vault.give_up_lost(progress)? } else { vault.fsck(*repair, progress)? };
             Ok(Answer::Fsck(FsckSummary {
                 pages: report.pages,
                 rows: report.rows,

@@ -1,6 +1,6 @@
 //! Reading and authenticating everything that is stored.
 
-use oubliette_engine::Row;
+use oubliette_engine::{Batch, Row};
 
 use crate::person::{BATCH_ROWS, Person};
 use crate::rows::{Place, Value};
@@ -45,6 +45,7 @@ impl Vault {
     /// Those that end the search; damage that was found stands in the report.
     pub fn fsck(&self, mend: bool, progress: &mut dyn FnMut(&str, u64)) -> Result<FsckReport, VaultError> {
         let mut report = FsckReport { notes: self.inner.folder_notes().to_vec(), ..FsckReport::default() };
+        report.notes.extend(self.inner.keyring.mended_at_open().iter().cloned());
         progress("pages", 0);
         let pages = self.inner.keyring.verify(mend)?;
         report.pages = pages.pages;
@@ -67,11 +68,90 @@ impl Vault {
         Ok(report)
     }
 
+    /// Gives up what is lost in every copy, so that nothing damaged is left: takes lost pages out of the key tree, with the people that stood on
+    /// them, and removes rows that do not open. Mends first, as [`Vault::fsck`] does, and looks at everything again afterwards; the answer is what was found
+    /// then. Nothing of it comes back but rows, from a backup that holds them.
+    ///
+    /// # Errors
+    /// Refused while a copy of the key plane is ill, since that one may hold what the other lost.
+    pub fn give_up_lost(&self, progress: &mut dyn FnMut(&str, u64)) -> Result<FsckReport, VaultError> {
+        let keyring = &self.inner.keyring;
+        let mut notes = Vec::new();
+        if keyring.verify(true)?.lost > 0 {
+            let before = keyring.population();
+            keyring.prune_lost()?;
+            let people = before.saturating_sub(keyring.population());
+            notes.push(format!("{people} people whose keys are lost were taken out of the key tree"));
+        }
+        let rows = self.remove_damaged_rows()?;
+        if rows > 0 {
+            notes.push(format!("{rows} rows that did not open were removed"));
+        }
+        let mut report = self.fsck(true, progress)?;
+        report.notes.extend(notes);
+        Ok(report)
+    }
+
+    /// The space of their blobs is not given back: a damaged row may name the blob of another.
+    fn remove_damaged_rows(&self) -> Result<u64, VaultError> {
+        let mut removed = 0;
+        self.each_row_checked(&mut |row, verdict| {
+            if matches!(verdict, Verdict::Damaged(_)) {
+                let mut batch = Batch::new();
+                batch.delete(row.0.clone());
+                self.inner.engine.commit(batch)?;
+                removed += 1;
+            }
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
     fn check_rows(
         &self,
         mend: bool,
         report: &mut FsckReport,
         progress: &mut dyn FnMut(&str, u64),
+    ) -> Result<(), VaultError> {
+        let mut orphans = Vec::new();
+        let forget = |orphans: &mut Vec<Row>, report: &mut FsckReport| {
+            report.orphans += orphans.len() as u64;
+            let rows = std::mem::take(orphans);
+            if mend {
+                report.mended += rows.len() as u64;
+                self.inner.forget_rows(rows)?;
+            }
+            Ok::<_, VaultError>(())
+        };
+        self.each_row_checked(&mut |row, verdict| {
+            match verdict {
+                Verdict::Whole { blob } => {
+                    report.rows += 1;
+                    report.blobs += u64::from(blob);
+                    if report.rows.is_multiple_of(BATCH_ROWS as u64) {
+                        progress("rows", report.rows);
+                    }
+                }
+                Verdict::Orphan => orphans.push(row),
+                Verdict::Leaving => {}
+                Verdict::Damaged(what) => {
+                    let fault = format!("{what} is damaged");
+                    if report.faults.last() != Some(&fault) {
+                        report.faults.push(fault);
+                    }
+                }
+            }
+            if orphans.len() >= BATCH_ROWS { forget(&mut orphans, report) } else { Ok(()) }
+        })?;
+        forget(&mut orphans, report)?;
+        progress("rows", report.rows);
+        Ok(())
+    }
+
+    /// Every content row with what is known of it.
+    fn each_row_checked(
+        &self,
+        visit: &mut dyn FnMut(Row, Verdict) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
         let mut person: Option<Person> = None;
         // Handle 0 is the vault's own.
@@ -81,29 +161,10 @@ impl Vault {
             let Some((last, _)) = rows.last() else { return Ok(()) };
             from.clone_from(last);
             from.push(0);
-            let mut orphans = Vec::new();
             for row in rows {
-                match self.check_row(&row, &mut person)? {
-                    Verdict::Whole { blob } => {
-                        report.rows += 1;
-                        report.blobs += u64::from(blob);
-                    }
-                    Verdict::Orphan => orphans.push(row),
-                    Verdict::Leaving => {}
-                    Verdict::Damaged(what) => {
-                        let fault = format!("{what} is damaged");
-                        if report.faults.last() != Some(&fault) {
-                            report.faults.push(fault);
-                        }
-                    }
-                }
+                let verdict = self.check_row(&row, &mut person)?;
+                visit(row, verdict)?;
             }
-            report.orphans += orphans.len() as u64;
-            if mend {
-                report.mended += orphans.len() as u64;
-                self.inner.forget_rows(orphans)?;
-            }
-            progress("rows", report.rows);
         }
     }
 

@@ -4,7 +4,7 @@ mod files;
 mod ground;
 mod running;
 
-pub use ground::{FolderGround, Ground, KeyParts, MemoryGround, Rows, SeizableCell};
+pub use ground::{FolderGround, Ground, KeyParts, MemoryGround, Put, Rows, SeizableCell};
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,7 @@
 //! After a power cut: an event that was not acknowledged happened or did not, and the model goes by what is seen.
 
+use std::collections::BTreeSet;
+
 use oubliette_adversary::Canary;
 
 use crate::conversations::Message;
@@ -34,9 +36,8 @@ impl History {
         self.people.iter_mut().for_each(|person| drop(person.keep(&seen.canaries)));
         drop(self.conversations.keep(&seen.canaries));
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
-        let live = self.live();
-        let unsure = |canary: &Canary| self.people.iter().any(|person| person.maybe.contains(canary));
-        let unknown = seen.canaries.iter().find(|canary| !live.contains(canary) && !unsure(canary));
+        let (live, unsure) = (self.live(), self.unsure().collect::<BTreeSet<_>>());
+        let unknown = seen.canaries.iter().find(|canary| !live.contains(canary) && !unsure.contains(canary));
         assert_eq!(unknown, None, "something is seen that should not be there");
     }
 

@@ -112,10 +112,10 @@ fn after_the_fence_no_guess_is_confirmed() {
         let report = close(&history.world.seize().unwrap());
         departed.iter().map(|id| report.confirms(id.as_str())).collect::<Vec<_>>()
     };
-    assert_eq!(guess(&history), [true]);
+    assert_eq!(guess(&history), [true], "the fence says that the person existed");
     history.world.advance(31 * 24 * 3600);
     assert_eq!(history.world.keyring().unwrap().remove_expired_fences().unwrap(), 1);
-    assert_eq!(guess(&history), [false]);
+    assert_eq!(guess(&history), [false], "a guess at somebody forgotten is confirmed");
 }
 
 /// Every other message of a long conversation is forgotten: what is left of the tree fills a trie of pages.

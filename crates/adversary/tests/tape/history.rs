@@ -110,8 +110,13 @@ impl History {
 
     /// Of what was planted, what must not be found.
     fn gone(&self, planted: &BTreeSet<Canary>, live: &BTreeSet<Canary>) -> BTreeSet<Canary> {
-        let unsure: BTreeSet<&Canary> = self.people.iter().flat_map(|person| &person.maybe).collect();
+        let unsure: BTreeSet<&Canary> = self.unsure().collect();
         planted.difference(live).filter(|canary| !unsure.contains(canary)).cloned().collect()
+    }
+
+    /// What may be found or not.
+    pub(crate) fn unsure(&self) -> impl Iterator<Item = &Canary> {
+        self.people.iter().flat_map(|person| &person.maybe)
     }
 
     fn search(
@@ -135,7 +140,8 @@ impl History {
     /// Everything is seized between the calls of an event. What the event is about may be found; what was gone before must not, and what
     /// is alive before and after must.
     fn struck(&mut self, calls: Vec<u64>, during: &Op) -> Result<(), Leak> {
-        let (before, planted) = (self.live(), self.planted.clone());
+        let (mut before, planted) = (self.live(), self.planted.clone());
+        before.extend(self.unsure().cloned());
         self.world.strike_after(calls).unwrap();
         self.perform(during).unwrap_or_else(|error| panic!("{during:?}: {error}"));
         let after = self.live();
@@ -193,9 +199,12 @@ impl History {
         for message in self.conversations.keep(&seen.canaries) {
             self.people[message.author].maybe.push(message.canary);
         }
-        let unsure = |canary: &Canary| self.people.iter().any(|person| person.maybe.contains(canary));
+        let unsure: BTreeSet<&Canary> = self.unsure().collect();
         for canary in &seen.canaries {
-            assert!(live.contains(canary) || unsure(canary), "a restored backup brought something back");
+            assert!(
+                live.contains(canary) || unsure.contains(canary),
+                "a restored backup brought something back"
+            );
         }
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
         self.did("restore");

@@ -7,6 +7,7 @@
 mod conversations;
 mod doubt;
 mod filler;
+mod folder;
 mod histories;
 mod history;
 mod look;

@@ -37,13 +37,19 @@ impl History {
             Op::Erase { who } => self.living(who, |it| it.erase(who)),
             Op::Reopen { who } if !self.people[who].alive => self.settle(who, true),
             Op::Reopen { .. } => Ok(()),
-            Op::Sweep => Ok(drop(self.world.vault()?.sweep(1000)?)),
+            Op::Sweep => self.sweep(),
             Op::Restart => self.restart(),
             Op::BackUp => self.back_up(),
             Op::Restore => self.restore(),
             Op::Month => self.month(),
             Op::Seize | Op::Cut { .. } | Op::Strike { .. } => Err("not one event".into()),
         }
+    }
+
+    fn sweep(&mut self) -> Done {
+        self.world.vault()?.sweep(1000)?;
+        self.did("sweep");
+        Ok(())
     }
 
     fn living(&mut self, who: usize, act: impl FnOnce(&mut Self) -> Done) -> Done {
@@ -82,7 +88,9 @@ impl History {
         let info = saves.put(game.as_str(), name.as_str(), &options, &mut bytes.as_slice())?;
         let slots = &mut self.people[who].slots;
         match slots.iter_mut().find(|slot| slot.name == name) {
-            Some(slot) => drop(slot.versions.insert(info.version, content)),
+            Some(slot) => {
+                slot.versions.insert(info.version, content);
+            }
             None => slots.push(Slot { game, name, versions: [(info.version, content)].into() }),
         }
         self.did("put");
@@ -227,7 +235,8 @@ impl History {
         match self.subject(who)?.credentials().set_steam(name.as_str(), SteamFields(fields)) {
             // A withdrawal of which a restored backup does not know.
             Err(VaultError::ConsentRequired { .. }) => return self.consent(who),
-            answer => drop(answer?),
+            Err(other) => return Err(other.into()),
+            Ok(_) => {}
         }
         let accounts = &mut self.people[who].accounts;
         match accounts.iter_mut().find(|account| account.name == name) {

@@ -60,7 +60,7 @@ fn every_field_is_in_the_commitment() {
     assert!(crate::object::Reader::new(&key, &context(), header).is_ok());
     for (field, other) in swapped() {
         let refused = crate::object::Reader::new(&key, &other, header).err();
-        assert!(matches!(refused, Some(CryptoError::Unopenable)), "{field}");
+        assert!(matches!(refused, Some(CryptoError::Unopenable)), "{field} is not in the commitment");
         assert!(matches!(open_small(&key, &other, &sealed), Err(CryptoError::Unopenable)), "{field}");
     }
     let plain = ObjectContext { kind: Kind::Body(Codec::Plain), ..context() };

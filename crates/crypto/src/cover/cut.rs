@@ -51,6 +51,42 @@ pub(super) fn cut<E: From<CryptoError>>(
     }
 }
 
+/// Cuts what stands on pages that do not open, as `lost` tells of the error. True if there was any.
+pub(super) fn cut_lost<E: From<CryptoError>>(
+    node: &mut Node,
+    depth: usize,
+    load: &mut Load<'_, E>,
+    lost: &dyn Fn(&E) -> bool,
+    dead: &mut Vec<PageId>,
+) -> Result<bool, E> {
+    let (id, below) = match node {
+        Node::Cut | Node::Seed(_) => return Ok(false),
+        Node::Inner(children) => {
+            let [left, right] = children.as_mut();
+            let changed =
+                cut_lost(left, depth + 1, load, lost, dead)? | cut_lost(right, depth + 1, load, lost, dead)?;
+            if matches!((left, right), (Node::Cut, Node::Cut)) {
+                *node = Node::Cut;
+            }
+            return Ok(changed);
+        }
+        Node::Page { page, bits } => (page.id, open(page, *bits, depth, load)),
+    };
+    let inline = match below {
+        Ok(mut inline) => {
+            if !cut_lost(&mut inline, depth, load, lost, dead)? {
+                return Ok(false);
+            }
+            inline
+        }
+        Err(error) if lost(&error) => Node::Cut,
+        Err(error) => return Err(error),
+    };
+    dead.push(id);
+    *node = inline;
+    Ok(true)
+}
+
 /// Adds the ids of all pages at and below `node`, which means to open each of them. Goes on beside a page that does not open, and
 /// answers the first error.
 pub(super) fn collect_pages<E: From<CryptoError>>(

@@ -2,6 +2,7 @@
 
 use crate::aead::{open_in_place, seal_in_place};
 use crate::secret::fill_random;
+use crate::stack::wiped_shallow;
 use crate::{AnchorDigestKey, AnchorKey, CryptoError, PageKey, labels};
 
 use super::{derive, hmac};
@@ -33,7 +34,7 @@ pub fn row_digest(key: &AnchorDigestKey, row_key: &[u8], value: &[u8]) -> Result
         allowed: "at most 65535",
     })?;
     let mut digest = [0; 32];
-    hmac(key.expose(), &[&length.to_be_bytes(), row_key, value], &mut digest);
+    wiped_shallow(|| hmac(key.expose(), &[&length.to_be_bytes(), row_key, value], &mut digest));
     Ok(digest)
 }
 

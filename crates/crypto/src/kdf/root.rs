@@ -4,6 +4,7 @@ use crate::{CellShare, CryptoError, PageKey, RootKey, VaultId, labels};
 
 use super::{derive, hmac, verify_hmac};
 use crate::secret::PointerKey;
+use crate::stack::wiped_shallow;
 
 /// `M` from the shares of all cells, in the order of their index: erasing any one of them erases `M`.
 pub fn derive_root_key(shares: &[&CellShare], vault: &VaultId) -> Result<RootKey, CryptoError> {
@@ -25,13 +26,13 @@ pub fn derive_root_page_key(root: &RootKey, salt: &[u8; 32], generation: u64) ->
 /// Vouches for a root pointer: only who holds `M` can make one.
 pub fn root_pointer_mac(root: &RootKey, pointer: &[u8]) -> [u8; 32] {
     let mut mac = [0; 32];
-    hmac(pointer_key(root).expose(), &[pointer], &mut mac);
+    wiped_shallow(|| hmac(pointer_key(root).expose(), &[pointer], &mut mac));
     mac
 }
 
 /// True if `mac` is the pointer's under this `M`. Constant time.
 pub fn verify_root_pointer(root: &RootKey, pointer: &[u8], mac: &[u8; 32]) -> bool {
-    verify_hmac(pointer_key(root).expose(), &[pointer], mac)
+    wiped_shallow(|| verify_hmac(pointer_key(root).expose(), &[pointer], mac))
 }
 
 fn pointer_key(root: &RootKey) -> PointerKey {

@@ -6,6 +6,7 @@ use super::lengths::{MAX_CHUNKS, SEALED_CHUNK_LEN};
 use super::schedule::ChunkKeys;
 use super::{CHUNK_LEN, TAG_LEN};
 use crate::CryptoError;
+use crate::stack::wiped_shallow;
 
 impl ChunkKeys {
     /// Appends chunk `index` to `out`, which never holds plaintext. Shorter than a whole chunk, it is the last one.
@@ -19,9 +20,8 @@ impl ChunkKeys {
         let (_, room) = out.split_at_mut(start);
         let buffer = InOutBuf::new(plain, room).map_err(|_| too_long(index))?;
         let nonce = self.nonce(index);
-        let tag =
-            self.aead.encrypt_inout_detached((&nonce).into(), &[], buffer).map_err(|_| too_long(index))?;
-        out.extend_from_slice(&tag);
+        let sealed = wiped_shallow(|| self.aead.encrypt_inout_detached((&nonce).into(), &[], buffer));
+        out.extend_from_slice(&sealed.map_err(|_| too_long(index))?);
         Ok(())
     }
 
@@ -45,7 +45,7 @@ impl ChunkKeys {
         let (_, room) = out.split_at_mut(start);
         let opened = InOutBuf::new(body, room).ok().and_then(|buffer| {
             let nonce = self.nonce(index);
-            self.aead.decrypt_inout_detached((&nonce).into(), &[], buffer, tag.into()).ok()
+            wiped_shallow(|| self.aead.decrypt_inout_detached((&nonce).into(), &[], buffer, tag.into())).ok()
         });
         opened.ok_or_else(|| {
             out.truncate(start);

@@ -13,6 +13,7 @@ use sha2::Sha512;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{COMMITMENT_LEN, Salt};
+use crate::stack::wiped;
 
 const INFO: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 const NONCE_LEN: usize = 12;
@@ -37,6 +38,10 @@ impl ChunkKeys {
 
 /// The keys of one object, and its commitment, which is public.
 pub(super) fn derive(key: &[u8; 32], salt: &Salt, context: &[u8]) -> (ChunkKeys, [u8; COMMITMENT_LEN]) {
+    wiped(|| derived(key, salt, context))
+}
+
+fn derived(key: &[u8; 32], salt: &Salt, context: &[u8]) -> (ChunkKeys, [u8; COMMITMENT_LEN]) {
     let okm = expand(key, salt, context);
     let okm: &[u8; 128] = &okm;
     let mut aead_key = Zeroizing::new([0; 32]);

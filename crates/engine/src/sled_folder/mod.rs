@@ -10,6 +10,7 @@ mod filter;
 mod layout;
 mod live;
 mod options;
+mod snapshots;
 mod start;
 
 use std::fs::File;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::layout::{Layout, Marker, Stage};
 use super::live::{Live, sled_error};
-use super::{SEGMENT_SIZE, SledOptions};
+use super::{SEGMENT_SIZE, SledOptions, snapshots};
 use crate::EngineError;
 use crate::durable::{copy_tree, entries, remove_folder, replace_file, sync_parent, sync_path, sync_tree};
 
@@ -48,6 +48,7 @@ pub(super) fn start(layout: &Layout, options: &SledOptions) -> Result<(Live, Fou
 
 /// Opens sled in a data folder and makes durable what that wrote.
 pub(super) fn open_data(data: &Path, number: u32, cache_bytes: u64) -> Result<Live, EngineError> {
+    snapshots::settle(data)?;
     let config = sled::Config::new()
         .path(data)
         .cache_capacity(cache_bytes)

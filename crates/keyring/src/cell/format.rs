@@ -99,10 +99,9 @@ pub(super) fn decode_slot(vault: &VaultId, bytes: &[u8]) -> Result<CellSlot, Mal
     let masked = fields.take(32)?;
     let pointer = RootPointer::decode(fields.take(RootPointer::LEN)?)?;
     fields.zeros(CHECKED - FIELDS)?;
-    let mut share = hash(&[labels::CELL_MASK, randomness]);
-    share.iter_mut().zip(masked).for_each(|(mask, byte)| *mask ^= byte);
-    let share = CellShare::from_slice(share.as_slice()).map_err(|_| Malformed)?;
-    Ok(CellSlot { epoch, share, pointer })
+    let mask = hash(&[labels::CELL_MASK, randomness]);
+    let masked = masked.first_chunk().ok_or(Malformed)?;
+    Ok(CellSlot { epoch, share: CellShare::unmask(masked, &mask), pointer })
 }
 
 fn hash(parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {

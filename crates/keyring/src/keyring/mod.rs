@@ -196,15 +196,20 @@ impl Keyring {
         Ok(count(&self.call(Op::RemoveFences { tags })?))
     }
 
-    /// Takes pages that open from no copy out of the key tree, by a deletion: whoever stood on them is gone for good, and no
-    /// longer in the way of others' erasures. For an operator, after `verify(true)` still named faults. Refused while a copy is ill: it
-    /// may hold what the others lost. Commits wait while the whole tree is read. Who was in memory is stopped, and their leases are
-    /// cancelled, but not waited for: this is no erasure.
+    /// Takes out of the key tree what opens from no copy, by deletions: pages of the tree with everybody below them, and people whose own state is
+    /// lost. They are gone for good, and no longer in the way of others. For an operator, after `verify(true)` still named faults.
+    /// Refused while a copy is ill: it may hold what the others lost. Commits wait while the whole tree is read. Who was in memory is stopped, and
+    /// their leases are cancelled, but not waited for: this is no erasure.
     pub fn prune_lost(&self) -> Result<CutRecord, KeyringError> {
         if let Some(reason) = self.core.pages.store.ill().into_iter().next() {
             return Err(KeyringError::MirrorIll { reason });
         }
-        Ok(cut_record(&self.call(Op::Prune)?.facts))
+        let pruned = self.call(Op::Prune)?.facts;
+        let given_up = self.call(Op::GiveUp)?.facts;
+        Ok(CutRecord {
+            generation_before: pruned.generation_before,
+            generation_after: given_up.generation_after,
+        })
     }
 
     /// Creates many people in few commits; those that exist, blocked or fenced, are passed over. Answers how many are new.

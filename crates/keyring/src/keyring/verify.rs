@@ -32,6 +32,8 @@ pub struct VerifyReport {
     pub mended: u64,
     /// Stored pages that nothing leads to, left behind by a crash. Removed when mending.
     pub orphans: u64,
+    /// Faults that [`Keyring::prune_lost`] ends, by giving up what is lost.
+    pub lost: u64,
     /// One line per fault that no copy can mend; never content.
     pub faults: Vec<String>,
 }
@@ -163,6 +165,7 @@ impl Verifier<'_> {
         match tree::find_by(&mut open, &root.node.children, handle) {
             Ok(Some(Entry::Handle { person, .. })) if person == tag => Ok(()),
             Ok(_) => {
+                self.report.lost += 1;
                 self.report.faults.push("a person's handle does not lead back to them".to_owned());
                 Ok(())
             }
@@ -184,6 +187,7 @@ impl Verifier<'_> {
     }
 
     fn fault(&mut self, role: &str, of: &str) {
+        self.report.lost += 1;
         self.report.faults.push(format!("a {role} page ({of}) opens from no copy"));
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Work {
     pub(super) changes: Vec<Change>,
     /// Lost pages are taken out of the tree; nothing else changes it.
     pub(super) prune: bool,
+    /// People were lost: those of them in memory are stopped. Nothing else shares this commit.
+    pub(super) stop_lost: bool,
     /// A new root secret is needed.
     pub(super) deletion: bool,
     /// Damage hides which pages die: the cache may hold some of them, with seeds, and is emptied.
@@ -44,10 +46,26 @@ pub(super) struct Work {
 
 /// What the people in memory must learn.
 pub(super) enum Publish {
-    Create { tag: Tag, state: Box<State> },
-    Renew { tag: Tag, state: Box<State>, cut: Vec<Path> },
-    Block { tag: Tag },
-    Erase { tag: Tag, fence: Fence },
+    Create {
+        tag: Tag,
+        state: Box<State>,
+    },
+    Renew {
+        tag: Tag,
+        state: Box<State>,
+        cut: Vec<Path>,
+    },
+    Block {
+        tag: Tag,
+    },
+    Erase {
+        tag: Tag,
+        fence: Fence,
+    },
+    /// Whoever holds them must ask again.
+    Drop {
+        tag: Tag,
+    },
 }
 
 impl Work {
@@ -55,6 +73,7 @@ impl Work {
         self.staged.absorb(other.staged);
         self.changes.extend(other.changes);
         self.prune |= other.prune;
+        self.stop_lost |= other.stop_lost;
         self.deletion |= other.deletion;
         self.blind |= other.blind;
         self.persons += other.persons;
@@ -93,7 +112,9 @@ impl Writer {
         if work.changes.is_empty() && !work.deletion && queues == current.vault.queues {
             return Ok(facts(&core, &current.pointer, &current.pointer, moment.now));
         }
-        let Work { mut staged, changes, prune, deletion, blind, persons, removed, publish, .. } = work;
+        let Work {
+            mut staged, changes, prune, stop_lost, deletion, blind, persons, removed, publish, ..
+        } = work;
         let secret = if deletion { Some(new_secret(&core)?) } else { None };
         let now = &current.node;
         let persons = now.persons.saturating_add_signed(persons);
@@ -160,8 +181,8 @@ impl Writer {
             }
             core.pages.evict(&dead);
             core.pages.keep(fresh);
-            if prune {
-                stop_lost(&core, &root)?;
+            if stop_lost {
+                stop_the_lost(&core, &root)?;
             }
         }
         core.pages.store.remove(&std::mem::replace(&mut self.dead, dead))?;
@@ -234,11 +255,17 @@ fn tell(core: &Core, publish: Publish, facts: &Facts) {
             }
             people.remove(&tag);
         }
+        Publish::Drop { tag } => {
+            if let Some(person) = people.get(&tag) {
+                person.stop(Standing::Lost);
+            }
+            people.remove(&tag);
+        }
     }
 }
 
 /// Stops the people in memory whom the tree no longer holds. Call with the root held for writing, so that nobody loads one beside it.
-fn stop_lost(core: &Core, root: &Root) -> Result<(), KeyringError> {
+fn stop_the_lost(core: &Core, root: &Root) -> Result<(), KeyringError> {
     let people: Vec<Arc<Person>> = core.people().all().collect();
     for person in people {
         let stands = match core.find(root, person.tag) {

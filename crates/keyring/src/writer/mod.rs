@@ -4,6 +4,7 @@
 //! answers them all. Two operations on one person never share a commit: the later one waits for the next.
 
 mod commit;
+mod give_up;
 mod op;
 mod prepare;
 mod queue;
@@ -68,8 +69,8 @@ impl Writer {
         let moment = Moment::now(&self.core);
         for job in jobs {
             let tags = job.op().tags(&self.core);
-            let alone = matches!(job.op(), Op::Prune) && !accepted.is_empty();
-            let conflict = work.prune || alone || tags.iter().any(|tag| busy.contains(tag));
+            let alone = matches!(job.op(), Op::Prune | Op::GiveUp) && !accepted.is_empty();
+            let conflict = work.stop_lost || alone || tags.iter().any(|tag| busy.contains(tag));
             busy.extend(tags);
             if conflict {
                 later.push(job);

@@ -43,6 +43,8 @@ pub(crate) enum Op {
     Rotate,
     /// Takes lost pages out of the tree. Shares its commit with nothing.
     Prune,
+    /// Takes people out of the tree whose state is lost, and mends the entries of handles. Shares its commit with nothing.
+    GiveUp,
     /// Lists the stored pages and begins to note which are superseded from here on. Between two commits is the one moment in which
     /// no page is stored that the tree does not yet name.
     Inventory,
@@ -57,7 +59,7 @@ impl Op {
             Self::Block { tags } | Self::RemoveFences { tags } => tags.clone(),
             Self::Erase { people } => people.iter().map(|(tag, _)| *tag).collect(),
             Self::Change { tag, .. } => vec![*tag],
-            Self::Swept { .. } | Self::Rotate | Self::Prune | Self::Inventory => Vec::new(),
+            Self::Swept { .. } | Self::Rotate | Self::Prune | Self::GiveUp | Self::Inventory => Vec::new(),
         }
     }
 }

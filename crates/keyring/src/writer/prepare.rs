@@ -50,8 +50,10 @@ pub(super) fn prepare(
         }
         Op::Inventory => Outcome::Pages(core.inventory(dead)?),
         Op::RemoveFences { tags } => plan.remove_fences(tags)?,
+        Op::GiveUp => plan.give_up()?,
         Op::Prune => {
             plan.work.prune = true;
+            plan.work.stop_lost = true;
             plan.work.deletion = true;
             plan.work.blind = true;
             Outcome::Done
@@ -64,11 +66,11 @@ pub(super) fn prepare(
     Ok((plan.work, outcome))
 }
 
-struct Plan<'a> {
-    core: &'a Core,
-    root: &'a Root,
+pub(super) struct Plan<'a> {
+    pub(super) core: &'a Core,
+    pub(super) root: &'a Root,
     moment: &'a Moment,
-    work: Work,
+    pub(super) work: Work,
 }
 
 impl Plan<'_> {
@@ -148,7 +150,7 @@ impl Plan<'_> {
         Ok(Outcome::Erased(erased))
     }
 
-    fn erase_one(
+    pub(super) fn erase_one(
         &mut self,
         tag: Tag,
         page: &PageRef,

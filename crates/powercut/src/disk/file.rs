@@ -24,6 +24,10 @@ impl FileState {
         Self { durable, pending: Vec::new() }
     }
 
+    pub(super) fn durable(&self) -> &[u8] {
+        &self.durable
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.pending.is_empty()
     }
@@ -52,12 +56,12 @@ impl FileState {
         }
     }
 
-    /// The sync failed: each change reached the medium in part, and the rest never will, though programs still read it.
+    /// The sync failed: of each write some sectors reached the medium, or none, and the rest never will, though programs may still read
+    /// it in the page cache. Sizes and holes are the file system's own and safe.
     pub(super) fn fail(&mut self, dice: &mut Dice) {
         for (_, change) in std::mem::take(&mut self.pending) {
-            if dice.below(4) == 0 {
-                change.apply(&mut self.durable, &mut |_| dice.coin());
-            }
+            let some = dice.below(4) == 0;
+            change.apply(&mut self.durable, &mut |_| some && dice.coin());
         }
     }
 

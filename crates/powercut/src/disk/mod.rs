@@ -54,7 +54,7 @@ pub struct Disk {
     files: BTreeMap<Ino, FileState>,
     names: Names,
     at: u64,
-    /// Chance of a failing sync, and of a lying one.
+    /// Chance of a lying sync.
     dice: Dice,
     lies: bool,
 }
@@ -151,7 +151,7 @@ impl Disk {
             }
             Call::Sync { ino, done: false } => {
                 if let Some(file) = self.files.get_mut(ino) {
-                    file.fail(&mut self.dice);
+                    file.fail(&mut Dice::new(number));
                 }
             }
             Call::Mark(_) => {}
@@ -173,6 +173,11 @@ impl Disk {
         let files: BTreeMap<Ino, Vec<u8>> =
             self.files.iter().map(|(ino, file)| (*ino, file.cut(&mut keep))).collect();
         Image(tree(ROOT, &names, &files))
+    }
+
+    /// The bytes of a file that are on the medium for sure.
+    pub(crate) fn durable(&self, ino: Ino) -> Option<&[u8]> {
+        self.files.get(&ino).map(FileState::durable)
     }
 
     fn change(&mut self, ino: Ino, number: u64, change: Change, through: bool) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::content::Content;
+use crate::disk::Disk;
 use crate::image::{Image, Tree};
 use crate::record::{Call, Ino, MARKS, ROOT};
 
@@ -32,6 +33,7 @@ pub(super) struct Live {
     pub(super) nodes: HashMap<Ino, Node>,
     pub(super) calls: Vec<Call>,
     pub(super) syncs_to_failure: Option<u64>,
+    start: Image,
     marks: Option<Ino>,
     next: Ino,
 }
@@ -43,6 +45,7 @@ impl Live {
             nodes: [(ROOT, root)].into(),
             calls: Vec::new(),
             syncs_to_failure: None,
+            start: image.clone(),
             marks: None,
             next: ROOT + 1,
         };
@@ -129,6 +132,7 @@ impl Live {
             return Ok(());
         }
         self.calls.push(Call::Sync { ino, done: false });
+        self.lose(ino);
         Err(EIO)
     }
 
@@ -188,7 +192,21 @@ impl Live {
         }
         let done = self.sync_is_good();
         self.calls.push(Call::Sync { ino, done });
-        if done { Ok(()) } else { Err(EIO) }
+        if done {
+            return Ok(());
+        }
+        self.lose(ino);
+        Err(EIO)
+    }
+
+    /// After a failed sync: from here on the kernel's page cache alone has what did not reach the medium. Programs read it there until
+    /// the cache lets go of it.
+    fn lose(&mut self, ino: Ino) {
+        let mut disk = Disk::new(&self.start, 0);
+        self.calls.iter().for_each(|call| disk.apply(call));
+        if let (Some(bytes), Ok(content)) = (disk.durable(ino), self.file(ino)) {
+            *content = Content::of(bytes);
+        }
     }
 
     fn sync_is_good(&mut self) -> bool {

@@ -155,7 +155,7 @@ impl Filesystem for Served {
     ) {
         let made = name(child).and_then(|child| self.live().create(parent.0, child, mode & !umask, false));
         match made.and_then(|ino| self.attr(ino)) {
-            Ok(attr) => reply.created(&NAMES, &attr, Generation(0), FileHandle(0), FopenFlags::empty()),
+            Ok(attr) => reply.created(&NAMES, &attr, Generation(0), FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE),
             Err(refused) => reply.error(errno(refused)),
         }
     }
@@ -183,6 +183,11 @@ impl Filesystem for Served {
             self.live().rename(parent.0, child, to.0, name(to_name)?, replace)
         });
         done(renamed, reply);
+    }
+
+    /// The page cache stays from one process to the next, as that of a disk does.
+    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
     }
 
     fn read(

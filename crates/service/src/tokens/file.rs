@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{Scope, TokenError};
 use crate::times;
@@ -48,6 +49,35 @@ impl StoredToken {
 struct TokenFile {
     version: u32,
     tokens: Vec<StoredToken>,
+    /// SHA-256 of the tokens as compact JSON: one damaged byte could otherwise make a token good for longer. Left out by whoever writes the file by
+    /// hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check: Option<String>,
+}
+
+impl TokenFile {
+    fn new(tokens: Vec<StoredToken>) -> Result<Self, serde_json::Error> {
+        let check = Some(check(&tokens)?);
+        Ok(Self { version: 1, tokens, check })
+    }
+
+    /// The tokens, or what is wrong with the file.
+    fn parse(bytes: &[u8]) -> Result<Vec<StoredToken>, String> {
+        let file: Self = serde_json::from_slice(bytes)
+            .map_err(|error| format!("no token list at line {}, column {}", error.line(), error.column()))?;
+        if file.version != 1 {
+            return Err(format!("version {} is not 1", file.version));
+        }
+        match (&file.check, check(&file.tokens)) {
+            (None, _) => Ok(file.tokens),
+            (Some(said), Ok(found)) if *said == found => Ok(file.tokens),
+            _ => Err("its check does not match its tokens; leave the check out after a change by hand".to_owned()),
+        }
+    }
+}
+
+fn check(tokens: &[StoredToken]) -> Result<String, serde_json::Error> {
+    Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(serde_json::to_vec(tokens)?)))
 }
 
 /// Tells whether the file is the one read before. A replacement is a new inode, so no change within one tick of the
@@ -87,14 +117,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<StoredToken>, TokenError> {
         Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(TokenError::Io { op: "reading the tokens", path, source }),
     };
-    let file: TokenFile = serde_json::from_slice(&bytes).map_err(|error| TokenError::Damaged {
-        path: path.clone(),
-        reason: format!("no token list at line {}, column {}", error.line(), error.column()),
-    })?;
-    if file.version != 1 {
-        return Err(TokenError::Damaged { path, reason: format!("version {} is not 1", file.version) });
-    }
-    Ok(file.tokens)
+    TokenFile::parse(&bytes).map_err(|reason| TokenError::Damaged { path, reason })
 }
 
 /// Reads, changes and replaces the list while holding its lock; nothing is written if `change` refuses.
@@ -118,7 +141,7 @@ pub(super) fn change(
     let mut tokens = read(folder)?;
     change(&mut tokens)?;
     let path = path(folder);
-    let text = serde_json::to_vec_pretty(&TokenFile { version: 1, tokens }).map_err(|error| {
+    let text = TokenFile::new(tokens).and_then(|file| serde_json::to_vec_pretty(&file)).map_err(|error| {
         TokenError::Io { op: "writing the tokens", path: path.clone(), source: error.into() }
     })?;
     replace(folder, &path, &text).map_err(io("writing the tokens", &path))

@@ -102,3 +102,27 @@ fn concurrent_creations_all_stand() {
     });
     assert_eq!(Tokens::open(folder.path()).list().unwrap().len(), 8);
 }
+
+/// A flipped digit made a token good for another scope, or for longer, without a word.
+#[test]
+fn a_damaged_list_is_refused_and_one_written_by_hand_is_not() {
+    let (folder, tokens) = folder();
+    let (secret, _) = tokens.create("a", &[Scope::Ops], Some(4_000_000_000_000_000)).unwrap();
+    let path = folder.path().join("tokens.json");
+    let whole = std::fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        for bits in [1, 2, 4, 8, 16, 32] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= bits;
+            std::fs::write(&path, &damaged).unwrap();
+            match Tokens::open(folder.path()).check(secret.reveal()) {
+                Err(TokenError::Damaged { .. }) => {}
+                found => assert!(found.unwrap().unwrap().allows(Scope::Ops), "byte {at}, bits {bits}"),
+            }
+        }
+    }
+    let mut list: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    list.as_object_mut().unwrap().remove("check").unwrap();
+    std::fs::write(&path, list.to_string()).unwrap();
+    assert!(Tokens::open(folder.path()).check(secret.reveal()).unwrap().is_some());
+}

@@ -2,6 +2,7 @@
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
+use oubliette_crypto::wiped;
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
@@ -47,7 +48,9 @@ impl Credentials {
         let fields = SteamFields::decode(&opened.content()?).ok_or(damaged)?;
         let secret = fields.0.get(SHARED_SECRET).ok_or(VaultError::NotFound { what: "shared secret" })?;
         let unix = self.person.vault.now() / MICROS;
-        let code = code(&parse_secret(secret)?, unix);
+        let secret = parse_secret(secret)?;
+        // HMAC pads the secret on the stack.
+        let code = wiped(|| code(&secret, unix));
         let valid_until = (unix - unix % STEP + STEP) * MICROS;
         // A sign-in does not fail because its day could not be noted.
         if let Err(error) = self.note_use(&account) {

@@ -16,7 +16,8 @@ pub(crate) struct Upload {
     blobs: Arc<dyn Blobs>,
     key: Vec<u8>,
     writer: Option<Box<dyn BlobWriter>>,
-    finished: Option<BlobRef>,
+    /// What there is to delete once there is no writer any more: the whole blob, or, if its end failed, all that was reserved.
+    written: Option<BlobRef>,
     room: u64,
     step: u64,
     registered: bool,
@@ -32,7 +33,7 @@ impl Upload {
         let writer = Some(blobs.create(expected)?);
         let key = pending::fresh()?;
         let mut upload =
-            Self { engine, blobs, key, writer, finished: None, room: 0, step: FIRST_STEP, registered: false };
+            Self { engine, blobs, key, writer, written: None, room: 0, step: FIRST_STEP, registered: false };
         upload.make_room(expected.unwrap_or(FIRST_STEP))?;
         Ok(upload)
     }
@@ -52,8 +53,9 @@ impl Upload {
     /// Makes the bytes durable.
     pub(crate) fn finish(&mut self) -> Result<BlobRef, VaultError> {
         let writer = self.writer.take().ok_or_else(finished_twice)?;
+        self.written = Some(writer.reference());
         let reference = writer.finish()?;
-        self.finished = Some(reference.clone());
+        self.written = Some(reference.clone());
         Ok(reference)
     }
 
@@ -64,7 +66,6 @@ impl Upload {
 
     /// The batch was committed: the blob belongs to a row now.
     pub(crate) fn settled(mut self) {
-        self.finished = None;
         self.registered = false;
     }
 
@@ -89,12 +90,15 @@ fn finished_twice() -> VaultError {
 /// Best effort: what fails here is done at the next open, by the same row.
 impl Drop for Upload {
     fn drop(&mut self) {
-        drop(self.writer.take());
-        let gone = match self.finished.take() {
-            Some(reference) => self.blobs.delete(&reference).is_ok(),
-            None => true,
-        };
-        if self.registered && gone {
+        let unfinished = self.writer.take().map(|writer| writer.reference());
+        // Without its row the blob is not ours to delete: the batch that removes the row names the blob. One that failed may be durable
+        // all the same; then the engine answers nothing any more, and the next open sees which of the two it was.
+        if !self.registered || !matches!(self.engine.get(&self.key), Ok(Some(_))) {
+            return;
+        }
+        // Also after a writer that gave its room back: that was not synced, and the row must outlive it.
+        let Some(reference) = unfinished.or(self.written.take()) else { return };
+        if self.blobs.delete(&reference).is_ok() {
             let mut batch = Batch::new();
             batch.delete(std::mem::take(&mut self.key));
             let _ = self.engine.commit(batch);

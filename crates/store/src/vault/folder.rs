@@ -1,6 +1,6 @@
 //! The vault's folder: what lies where, making it, opening it, and saying plainly what is missing.
 
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -87,12 +87,26 @@ impl Folder {
     }
 }
 
+/// Makes a folder (0700) and those above it that are missing. Their names are durable when it returns, also that of a folder which was
+/// there: whoever made it may have been cut off before syncing it.
 fn make_dir(dir: &Path) -> Result<(), VaultError> {
+    let above = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut holders = vec![above(dir)];
+    while let Some(missing) = holders.last().filter(|holder| !holder.exists()).cloned() {
+        holders.push(above(&missing));
+    }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(VaultError::io("making the folder", dir))
+        .map_err(VaultError::io("making the folder", dir))?;
+    holders.iter().try_for_each(|holder| {
+        let synced = File::open(holder).and_then(|holder| holder.sync_all());
+        synced.map_err(VaultError::io("syncing the folder", holder))
+    })
 }
 
 /// The marker, locked.

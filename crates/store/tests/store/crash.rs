@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use oubliette_engine::{Batch, Engine, EngineError, Row, Sizes, VerifyReport};
+use oubliette_engine::{
+    Batch, BlobRef, BlobWriter, Blobs, Engine, EngineError, PackBlobs, Row, Sizes, VerifyReport,
+};
 use oubliette_store::{PutOptions, SteamFields, Subject, Vault};
 
 use crate::world::{World, get, noise, person, put, text, texts};
@@ -190,4 +192,136 @@ fn creating_is_one_commit_and_leaves_the_keys_alone() {
     assert_eq!(commits(&|| drop(put(&ann(&vault), "kept", b"small"))), 1);
     assert_eq!(commits(&|| drop(put(&ann(&vault), "new slot", b"small"))), 1);
     assert_eq!(commits(&|| drop(put(&ann(&vault), "kept", &noise(500_000, 1)))), 2, "its upload, its row");
+}
+
+/// Commits once more, but says that it failed, and answers nothing from then on.
+struct DurableAfterAll {
+    engine: Arc<dyn Engine>,
+    commits: AtomicI64,
+}
+
+impl DurableAfterAll {
+    fn check(&self) -> Result<(), EngineError> {
+        let dead = self.commits.load(Ordering::SeqCst) < 0;
+        if dead { Err(EngineError::Poisoned { reason: "the test failed a sync".into() }) } else { Ok(()) }
+    }
+}
+
+impl Engine for DurableAfterAll {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.check()?;
+        self.engine.get(key)
+    }
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<Row>, EngineError> {
+        self.check()?;
+        self.engine.range(from, to, limit, reverse)
+    }
+    fn commit(&self, batch: Batch) -> Result<(), EngineError> {
+        self.check()?;
+        self.engine.commit(batch)?;
+        self.commits.fetch_sub(1, Ordering::SeqCst);
+        self.check()
+    }
+    fn verify(&self) -> Result<VerifyReport, EngineError> {
+        self.engine.verify()
+    }
+    fn sizes(&self) -> Result<Sizes, EngineError> {
+        self.engine.sizes()
+    }
+    fn close(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+/// A commit whose sync fails may be durable: then the row is there after a restart, and so must its blob be.
+#[test]
+fn a_failed_commit_does_not_take_back_the_blob_of_a_row_that_is_durable() {
+    for commits in 1..4 {
+        let (mut world, vault) = World::new();
+        prepare(&vault);
+        drop(vault);
+        let whole = world.engine.clone();
+        let engine = Arc::new(DurableAfterAll { engine: whole.clone(), commits: AtomicI64::new(i64::MAX) });
+        world.engine = engine.clone();
+        let vault = world.open();
+        engine.commits.store(commits - 1, Ordering::SeqCst);
+        let content = noise(30_000, 5);
+        let put = ann(&vault).saves().put("doom", "new", &PutOptions::default(), &mut content.as_slice());
+        let failed = put.is_err();
+        drop(vault);
+        world.engine = whole;
+        let vault = world.open();
+        untouched(&vault);
+        if let Ok(found) = get(&ann(&vault), "new", None) {
+            assert_eq!(found, content, "after {commits} commits");
+        } else {
+            assert!(failed, "what was acknowledged is gone");
+        }
+        let fsck = vault.fsck(false, &mut |_, _| ()).unwrap();
+        assert!(fsck.faults.is_empty(), "after {commits} commits: {fsck:?}");
+    }
+}
+
+/// Packs whose last sync of an upload fails while the engine goes on.
+struct EndFails(PackBlobs);
+
+struct EndlessWriter(Box<dyn BlobWriter>);
+
+impl Blobs for EndFails {
+    fn create(&self, expected: Option<u64>) -> Result<Box<dyn BlobWriter>, EngineError> {
+        Ok(Box::new(EndlessWriter(self.0.create(expected)?)))
+    }
+    fn read_at(&self, blob: &BlobRef, offset: u64, buf: &mut [u8]) -> Result<(), EngineError> {
+        self.0.read_at(blob, offset, buf)
+    }
+    fn len(&self, blob: &BlobRef) -> Result<u64, EngineError> {
+        self.0.len(blob)
+    }
+    fn delete(&self, _: &BlobRef) -> Result<(), EngineError> {
+        Err(EngineError::Poisoned { reason: "a sync failed".into() })
+    }
+    fn disk_bytes(&self) -> Result<u64, EngineError> {
+        self.0.disk_bytes()
+    }
+    fn close(&self) -> Result<(), EngineError> {
+        self.0.close()
+    }
+}
+
+impl BlobWriter for EndlessWriter {
+    fn reserve(&mut self, bytes: u64) -> Result<bool, EngineError> {
+        self.0.reserve(bytes)
+    }
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
+        self.0.write(bytes)
+    }
+    fn reference(&self) -> BlobRef {
+        self.0.reference()
+    }
+    /// The bytes are there, and nobody gives them back.
+    fn finish(self: Box<Self>) -> Result<BlobRef, EngineError> {
+        self.0.finish()?;
+        Err(EngineError::Poisoned { reason: "a sync failed".into() })
+    }
+}
+
+/// The store of blobs takes nothing back after a failed sync, so its registration must stay for the next open.
+#[test]
+fn a_blob_whose_last_sync_failed_is_taken_back_at_the_next_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut world, vault) = World::new();
+    person(&vault, "ann");
+    drop(vault);
+    world.blobs = Arc::new(EndFails(PackBlobs::open(dir.path()).unwrap()));
+    let vault = world.open();
+    let content = noise(300_000, 5);
+    let put = ann(&vault).saves().put("doom", "new", &PutOptions::default(), &mut content.as_slice());
+    assert!(put.is_err());
+    drop(vault);
+    world.blobs.close().unwrap();
+    let blobs = Arc::new(PackBlobs::open(dir.path()).unwrap());
+    assert!(blobs.disk_bytes().unwrap() >= 300_000);
+    world.blobs = blobs.clone();
+    let _vault = world.open();
+    assert_eq!(blobs.disk_bytes().unwrap(), 0, "its blocks are leaked");
 }

@@ -15,6 +15,9 @@ use oubliette_store::Vault;
 
 use super::WorldError;
 
+/// Puts bytes in the place of a cell's.
+pub type Put = dyn Fn(&[u8]) -> Result<(), WorldError> + Send + Sync;
+
 /// A cell, and how to get at its bytes past it.
 #[derive(Clone)]
 pub struct SeizableCell {
@@ -23,7 +26,7 @@ pub struct SeizableCell {
     /// Reads its bytes as a seizure finds them.
     pub image: Arc<dyn Fn() -> Result<Vec<u8>, WorldError> + Send + Sync>,
     /// Puts bytes in their place, as a power cut within a write leaves them.
-    pub put: Arc<dyn Fn(&[u8]) -> Result<(), WorldError> + Send + Sync>,
+    pub put: Arc<Put>,
 }
 
 /// What the keyring stands on.

@@ -1,0 +1,106 @@
+//! Disks that fail and lie, power that fails again during recovery, and histories that chance wrote.
+
+use std::collections::HashMap;
+
+use oubliette_powercut::{Dice, Disk, Folder, Image, Strategy};
+
+use crate::child::{Expected, History, Inspector, Played, play_in_child};
+use crate::cuts::{Counts, Recorded, acknowledged, last_mark, record};
+use crate::rounds;
+use crate::script::Accent;
+use crate::scripts::{left_out, report};
+
+/// Random histories, each cut at some points.
+#[test]
+fn random_histories() {
+    let mut all = Counts::default();
+    for seed in 0..rounds("OUBLIETTE_CRASH_HISTORIES", 4) {
+        let history = History { accent: Accent::Mixed, seed: 1000 + seed, length: 60, filtered: seed % 2 == 0, base: 0 };
+        let Some(recorded) = record(history) else { return left_out() };
+        all.add(recorded.cut(&recorded.points(Some(6)), &Strategy::ALL, seed));
+    }
+    report("random histories", all);
+}
+
+/// The power fails, comes back, and fails again while recovery is under way.
+#[test]
+fn cut_again_during_recovery() {
+    let mut all = Counts::default();
+    for seed in 0..rounds("OUBLIETTE_CRASH_AGAIN", 6) {
+        let accent = Accent::FIVE[seed as usize % 5];
+        let history = History { accent, seed, length: 40, filtered: seed % 2 == 0, base: 0 };
+        let Some(recorded) = record(history) else { return left_out() };
+        let mut dice = Dice::new(seed);
+        for _ in 0..2 {
+            let made = recorded.promised.iter().position(|(expected, _)| expected.made).unwrap_or(0) as u64;
+            let point = made + dice.below(recorded.calls.len() as u64 + 1 - made);
+            let mut disk = Disk::new(&recorded.start, seed);
+            recorded.calls[..point as usize].iter().for_each(|call| disk.apply(call));
+            let strategy = Strategy::ALL[dice.below(7) as usize];
+            let image = disk.cut(strategy, &mut dice);
+            all.add(recorded.recover_and_cut(&image, point as usize, &mut dice));
+        }
+    }
+    report("power cut again during recovery", all);
+}
+
+/// One sync fails with EIO, and what was dirty is lost, though the page cache still shows it. The process must end; the next one goes on,
+/// and after that the power fails.
+#[test]
+fn a_sync_that_fails_once() {
+    let mut all = Counts::default();
+    let mut noticed = 0;
+    for seed in 0..rounds("OUBLIETTE_CRASH_FAILURES", 10) {
+        let accent = Accent::FIVE[seed as usize % 5];
+        let history = History { accent, seed, length: 40, filtered: seed % 3 != 0, base: 0 };
+        let mut dice = Dice::new(seed + 77);
+        let Ok(folder) = Folder::new(&Image::empty()) else { return left_out() };
+        // After the making, whose failure leaves nothing to look at.
+        folder.fail_sync_after(60 + dice.below(250));
+        let mut from = 0;
+        let mut failures = 0;
+        loop {
+            match play_in_child(folder.path(), history, from) {
+                Played::ToTheEnd => break,
+                Played::Died => {}
+                Played::Failed => failures += 1,
+            }
+            from = acknowledged(&folder.calls());
+            assert!(failures < 3, "{history:?}: {:?}", last_mark(&folder.calls()));
+        }
+        noticed += failures;
+        let calls = folder.calls();
+        drop(folder);
+        let recorded = Recorded::new(history, Image::empty(), calls);
+        all.add(recorded.cut(&recorded.points(Some(8)), &[Strategy::Nothing, Strategy::Some], seed));
+    }
+    assert!(noticed > 0, "no process met the failure");
+    report(&format!("one failing sync ({noticed} met by an operation)"), all);
+}
+
+/// Half of all syncs do nothing and say they did. Then nothing can be kept; but nothing wrong is told, and nothing panics.
+#[test]
+fn a_disk_that_lies() {
+    let mut opened = HashMap::new();
+    let mut images = 0;
+    for seed in 0..rounds("OUBLIETTE_CRASH_LIES", 3) {
+        let accent = Accent::FIVE[seed as usize % 5];
+        let history = History { accent, seed, length: 60, filtered: seed % 2 == 0, base: 0 };
+        let Some(recorded) = record(history) else { return left_out() };
+        let mut inspector = Inspector::new(&[history]);
+        let mut dice = Dice::new(seed);
+        for point in recorded.points(Some(12)) {
+            let mut disk = Disk::new(&recorded.start, seed).lying();
+            recorded.calls[..point].iter().for_each(|call| disk.apply(call));
+            for strategy in [Strategy::Nothing, Strategy::Some, Strategy::Torn] {
+                let image = disk.cut(strategy, &mut dice);
+                let expected = Expected { lied: true, ..recorded.promised[point].0 };
+                let at = format!("{history:?}, a lying disk cut after call {point}, {strategy:?}");
+                recorded.look(&mut inspector, &image, expected, 0, &at);
+                images += 1;
+                *opened.entry(strategy as u8).or_insert(0) += 1;
+            }
+        }
+    }
+    println!("a disk that lies: images: {images}, wrong answers: 0, panics: 0");
+}
