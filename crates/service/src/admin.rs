@@ -166,11 +166,16 @@ fn answer(app: &App, line: &str, lines: &mpsc::Sender<Line>) {
         // Progress that nobody takes in time is skipped.
         let _ = lines.try_send(Line::Progress(what.to_owned(), done));
     };
-    let last = match operator::run(&app.vault, &command, &mut progress) {
-        Ok(answer) => Line::Answer(answer),
-        Err(failure) => Line::Failure(failure),
+    let (last, refuses) = match operator::run(&app.vault, &command, &mut progress) {
+        Ok(answer) => (Line::Answer(answer), false),
+        // Of an open vault: it refuses all work since a failed write.
+        Err(failure) => (Line::Failure(failure.clone()), failure.code == "unavailable"),
     };
     let _ = lines.blocking_send(last);
+    if refuses {
+        tracing::error!("the vault is poisoned; stopping");
+        app.poisoned.notify_one();
+    }
 }
 
 /// Where the socket is reached. Its address has room for some hundred bytes only, so a deep folder is reached through

@@ -70,6 +70,7 @@ fn one(patient: &Patient<'_>, path: &Path, vault: bool, report: &mut Report) -> 
     if vault {
         extents(path, report);
     }
+    mount(patient, folder, report);
     room(folder, report);
     disks(patient, path, folder, report);
     class
@@ -111,6 +112,27 @@ fn extents(path: &Path, report: &mut Report) {
             says,
             "find it with `find -samefile`: something may treat it as a copy to keep",
         );
+    }
+}
+
+/// How the file system is mounted, where that weakens a sync or helps an erasure.
+fn mount(patient: &Patient<'_>, folder: &Path, report: &mut Report) {
+    let mounts = patient.read("/proc/self/mountinfo");
+    let Some((mounts, device)) = mounts.zip(device_of(folder)) else {
+        return report.left_out("mount", format!("the options of {} are unknown", folder.display()));
+    };
+    let device = device.to_string();
+    let Some(line) = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&device)) else {
+        return report.left_out("mount", format!("the options of {} are unknown", folder.display()));
+    };
+    let has = |option: &str| line.split([' ', ',']).any(|found| found == option);
+    let says = |what: &str| format!("{} is mounted with {what}", folder.display());
+    if has("nobarrier") || has("barrier=0") {
+        report.bad("mount", says("nobarrier"), "mount it with barriers: without, a sync promises nothing");
+    } else if has("discard") {
+        report.ok("mount", says("discard: freed blocks are given back to the drive"));
+    } else {
+        report.ok("mount", format!("{} has no option that weakens a sync", folder.display()));
     }
 }
 
@@ -194,4 +216,30 @@ fn meet(a: &BTreeSet<String>, b: &BTreeSet<String>) -> bool {
 /// The folders that hold cells, each once.
 pub(super) fn folders(known: &Known) -> BTreeSet<PathBuf> {
     known.places.iter().filter_map(|place| place.parent().map(Path::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    #[test]
+    fn a_mount_without_barriers_is_bad() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = device_of(folder.path()).unwrap();
+        let settings = Settings::of_tests();
+        for (options, level) in
+            [("rw", "Ok"), ("rw,discard", "Ok"), ("rw,nobarrier", "Bad"), ("rw,barrier=0", "Bad")]
+        {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(root.path().join("proc/self")).unwrap();
+            let line = format!("29 1 {device} / / rw,relatime - ext4 /dev/sda {options}\n");
+            std::fs::write(root.path().join("proc/self/mountinfo"), line).unwrap();
+            let patient = Patient { settings: &settings, root: root.path().to_owned() };
+            let mut report = Report::default();
+            mount(&patient, folder.path(), &mut report);
+            let found: Vec<_> = report.findings.iter().map(|f| format!("{:?}", f.level)).collect();
+            assert_eq!(found, [level], "{options}");
+        }
+    }
 }

@@ -9,8 +9,8 @@ use super::live::{Live, sled_error};
 use super::{SEGMENT_SIZE, SledOptions, snapshots};
 use crate::EngineError;
 use crate::durable::{
-    copy_tree, entries, remove_folder, replace_file, settle_files_on_medium, sync_parent, sync_path,
-    sync_tree,
+    copy_tree, entries, remove_folder, replace_file, settle_files_on_medium, sync_parent, sync_path, sync_tree,
+    write_again,
 };
 
 const FIRST: u32 = 1;
@@ -41,6 +41,7 @@ pub(super) fn start(layout: &Layout, options: &SledOptions) -> Result<(Live, Fou
     let clean = layout.take_clean()?;
     if !clean {
         keep_evidence(layout, options)?;
+        write_again(&data.join("db"))?;
     }
     if let Some(verify) = &options.verifier {
         verify(&data)?;

@@ -28,7 +28,9 @@ pub(super) struct Marker {
     pub(super) wipe: Vec<PathBuf>,
 }
 
+/// A field that this version does not know would be lost at the next writing, and a damaged name of one that it knows now.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Json {
     vault: String,
     format: u32,

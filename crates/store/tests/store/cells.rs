@@ -64,9 +64,10 @@ impl Split {
     }
     /// What is said instead of opening.
     fn refused(&self) -> String {
-        match self.open().err().expect("a vault without all of its shares opens") {
-            VaultError::KeysLost { detail } => detail,
-            other => panic!("{other}"),
+        match self.open() {
+            Err(VaultError::KeysLost { detail }) => detail,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("a vault without all of its shares opens"),
         }
     }
 }
@@ -324,7 +325,8 @@ fn an_old_cell_that_cannot_be_wiped_is_not_forgotten_about() {
         assert_eq!(get(&vault.subject("ann").unwrap(), "one", None).unwrap(), b"kept");
         vault.close().unwrap();
     }
-    assert_eq!(VaultCells::of(&split.data(), &options()).unwrap().unwrap().to_wipe, [away.clone()]);
+    let waiting = VaultCells::of(&split.data(), &options()).unwrap().unwrap().to_wipe;
+    assert!(waiting == std::slice::from_ref(&away));
     let again = Vault::replace_cell(&split.data(), &new, &old, options()).err().unwrap().to_string();
     assert!(again.contains("not wiped yet"), "{again}");
     // What is no cell of this vault is not touched.
