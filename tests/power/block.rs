@@ -29,8 +29,13 @@ pub(crate) struct Kind {
 pub(crate) const EXT4: Kind =
     Kind { name: "ext4", make: "mkfs.ext4", arguments: &["-q", "-F"], mount: "noatime", size: 192 << 20 };
 /// The smallest that its tools make.
-const XFS: Kind =
-    Kind { name: "xfs", make: "mkfs.xfs", arguments: &["-q", "-f"], mount: "noatime,nouuid", size: 304 << 20 };
+const XFS: Kind = Kind {
+    name: "xfs",
+    make: "mkfs.xfs",
+    arguments: &["-q", "-f"],
+    mount: "noatime,nouuid",
+    size: 304 << 20,
+};
 
 /// Operations of each of the two histories in one round.
 const LENGTH: usize = 40;
@@ -101,19 +106,22 @@ fn one_round(kind: &Kind, empty: &Blocks, round: u64, cuts: u64) -> Counts {
     let mut dice = Dice::new(round);
     let mut inspector = Inspector::new(&histories);
     let mut counts = Counts { calls: calls.len(), ..Counts::default() };
-    let mut points: Vec<usize> = (0..cuts).map(|_| made + dice.below((calls.len() - made) as u64 + 1) as usize).collect();
+    let mut points: Vec<usize> =
+        (0..cuts).map(|_| made + dice.below((calls.len() - made) as u64 + 1) as usize).collect();
     points.sort_unstable();
     let (mut durable, mut done) = (empty.clone(), 0);
     for point in points {
         // Durable is what a flush before the cut covers.
-        let flushed = calls[..point].iter().rposition(|call| *call == BlockCall::Flush).map_or(0, |at| at + 1);
+        let flushed =
+            calls[..point].iter().rposition(|call| *call == BlockCall::Flush).map_or(0, |at| at + 1);
         if flushed > done {
             calls[done..flushed].iter().for_each(|call| durable.apply(call));
             done = flushed;
         }
         let strategy = Strategy::ALL[dice.below(Strategy::ALL.len() as u64) as usize];
         let left = durable.cut(&calls[done..point], strategy, &mut dice);
-        let acknowledged = [0, 1].map(|n: usize| heard[n].iter().filter(|heard| heard.calls <= point).count());
+        let acknowledged =
+            [0, 1].map(|n: usize| heard[n].iter().filter(|heard| heard.calls <= point).count());
         let before = heard.iter().flatten().filter(|heard| heard.calls <= point);
         let oldest = before.map(|heard| heard.oldest).max().unwrap_or(0);
         let expected = Expected { made: true, acknowledged, lied: false };

@@ -183,7 +183,11 @@ fn play(folder: &Path, history: History, from: usize) {
     let mut say = |what: String| marks.write_all(format!("{what}\n").as_bytes()).unwrap();
     let vault = folder.join("vault");
     // A making that failed leaves nothing to open and is not what is looked at here.
-    let opened = if from == 0 && !vault.join("vault.json").exists() { Actor::create(&vault) } else { Actor::open(&vault) };
+    let opened = if from == 0 && !vault.join("vault.json").exists() {
+        Actor::create(&vault)
+    } else {
+        Actor::open(&vault)
+    };
     let mut actor = match opened {
         Ok(actor) => actor,
         Err(error) => {
@@ -290,13 +294,19 @@ fn inspect(histories: &[History]) {
         let expected = Expected { made, acknowledged, lied: next() == "1" };
         let panics = PANICS.load(Ordering::SeqCst);
         let found = panic::catch_unwind(|| {
-            if expected.lied { look_leniently(&folder, histories[0]) } else { look(&folder, histories, expected) }
+            if expected.lied {
+                look_leniently(&folder, histories[0])
+            } else {
+                look(&folder, histories, expected)
+            }
         });
         let verdict = match found {
             Err(_) => "a panic".to_owned(),
             Ok(Err(what)) => what.replace('\n', " "),
             // Where the disk lied, a panic of sled that the engine turned into an error is an answer.
-            Ok(Ok(())) if !expected.lied && PANICS.load(Ordering::SeqCst) > panics => "a panic inside".to_owned(),
+            Ok(Ok(())) if !expected.lied && PANICS.load(Ordering::SeqCst) > panics => {
+                "a panic inside".to_owned()
+            }
             Ok(Ok(())) => "good".to_owned(),
         };
         println!("{VERDICT}{verdict}");
@@ -346,7 +356,14 @@ fn look_leniently(folder: &Path, history: History) -> Result<(), String> {
     for op in &history.ops() {
         state.apply(op);
         if let Op::Save { who, slot, .. } | Op::ForgetVersion { who, slot } = op {
-            saves.extend(state.person(*who).and_then(|p| p.saves.get(slot)).into_iter().flatten().map(|print| (*who, *slot, *print)));
+            saves.extend(
+                state
+                    .person(*who)
+                    .and_then(|p| p.saves.get(slot))
+                    .into_iter()
+                    .flatten()
+                    .map(|print| (*who, *slot, *print)),
+            );
         }
         if let Op::Say { who, to, .. } = op {
             said.extend(state.said(*who, *to).iter().map(|print| (*who, *to, *print)));
@@ -354,8 +371,14 @@ fn look_leniently(folder: &Path, history: History) -> Result<(), String> {
     }
     for (who, life) in &found.0 {
         let Life::Here(person) = life else { continue };
-        let wrong_save = person.saves.iter().any(|(slot, prints)| prints.iter().any(|print| !saves.contains(&(*who, *slot, *print))));
-        let wrong_word = person.said.iter().any(|(to, prints)| prints.iter().any(|print| !said.contains(&(*who, *to, *print))));
+        let wrong_save = person
+            .saves
+            .iter()
+            .any(|(slot, prints)| prints.iter().any(|print| !saves.contains(&(*who, *slot, *print))));
+        let wrong_word = person
+            .said
+            .iter()
+            .any(|(to, prints)| prints.iter().any(|print| !said.contains(&(*who, *to, *print))));
         if wrong_save || wrong_word {
             return Err(format!("{who} is told what was never stored"));
         }

@@ -72,7 +72,9 @@ fn stock_sled_loses_what_it_acknowledged() {
             Some(_) => {}
         }
     }
-    println!("stock sled, flush() alone: images: {IMAGES}, acknowledged puts lost in {lost}, not to be opened {broken}");
+    println!(
+        "stock sled, flush() alone: images: {IMAGES}, acknowledged puts lost in {lost}, not to be opened {broken}"
+    );
     assert!(lost + broken > 0, "the recorder does not show what sled is known to lose");
 }
 

@@ -152,7 +152,10 @@ impl Recorded {
             let mut disk = Disk::new(image, 0);
             calls[..again].iter().for_each(|call| disk.apply(call));
             let strategy = Strategy::ALL[dice.below(Strategy::ALL.len() as u64) as usize];
-            let at = format!("{:?}, cut after call {point}, again after call {again} of recovery, {strategy:?}", self.history);
+            let at = format!(
+                "{:?}, cut after call {point}, again after call {again} of recovery, {strategy:?}",
+                self.history
+            );
             self.look(&mut inspector, &disk.cut(strategy, dice), expected, oldest, &at);
             counts.points += 1;
             counts.held(&[self.history], expected);
@@ -161,7 +164,14 @@ impl Recorded {
     }
 
     /// One image: no share that a deletion wiped, before recovery and after; and all that was promised.
-    pub(crate) fn look(&self, inspector: &mut Inspector, image: &Image, expected: Expected, oldest: u64, at: &str) {
+    pub(crate) fn look(
+        &self,
+        inspector: &mut Inspector,
+        image: &Image,
+        expected: Expected,
+        oldest: u64,
+        at: &str,
+    ) {
         if !expected.lied {
             no_old_share(image.file("vault/root.cell").unwrap_or_default(), oldest, at);
         }
@@ -216,7 +226,10 @@ impl Place {
 
 pub(crate) fn no_old_share(cell: &[u8], oldest: u64, at: &str) {
     let old: Vec<u64> = epochs(cell).into_iter().filter(|epoch| *epoch < oldest).collect();
-    assert!(old.is_empty(), "{at}: the cell still holds the shares of epochs {old:?}, {oldest} is the oldest that may be there");
+    assert!(
+        old.is_empty(),
+        "{at}: the cell still holds the shares of epochs {old:?}, {oldest} is the oldest that may be there"
+    );
 }
 
 /// Epochs of the whole share slots: a share whose randomness is torn is lost.

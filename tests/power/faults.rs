@@ -15,7 +15,13 @@ use crate::scripts::{left_out, report};
 fn random_histories() {
     let mut all = Counts::default();
     for seed in 0..rounds("OUBLIETTE_CRASH_HISTORIES", 4) {
-        let history = History { accent: Accent::Mixed, seed: 1000 + seed, length: 60, filtered: seed % 2 == 0, base: 0 };
+        let history = History {
+            accent: Accent::Mixed,
+            seed: 1000 + seed,
+            length: 60,
+            filtered: seed % 2 == 0,
+            base: 0,
+        };
         let Some(recorded) = record(history) else { return left_out() };
         all.add(recorded.cut(&recorded.points(Some(6)), &Strategy::ALL, seed));
     }

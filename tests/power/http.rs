@@ -32,7 +32,13 @@ pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<(), Unheard> 
         Op::Come(who) => drop(client.put_subject(&user(*who), &SubjectFacts::default(), false)?),
         Op::Save { who, slot, content } => {
             let options = SaveOptions { length: Some(content.length as u64), ..SaveOptions::default() };
-            client.put_save(&user(*who), GAME, &slot_name(*slot), &mut content.bytes().as_slice(), &options)?;
+            client.put_save(
+                &user(*who),
+                GAME,
+                &slot_name(*slot),
+                &mut content.bytes().as_slice(),
+                &options,
+            )?;
         }
         Op::ForgetVersion { who, slot } => {
             let versions = client.versions(&user(*who), GAME, &slot_name(*slot), None)?.items;

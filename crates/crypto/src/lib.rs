@@ -37,7 +37,8 @@ pub use ids::{Handle, PageId, Pseudonym, Tag, VaultId};
 pub use object::{Opener, Reader, Sealer, open_small, seal_small};
 pub use padding::Padding;
 pub use page::{
-    PAGE_BODY, PAGE_SIZE, PageBody, PageHeader, PageKind, PageRef, open_page, seal_fresh_page, seal_page,
+    PAGE_BODY, PAGE_SIZE, PageBody, PageHeader, PageKind, PageRef, open_page, seal_fresh_page,
+    seal_fresh_page_among, seal_page,
 };
 pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
 pub use secret::{AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, RootKey, TagKey, TreeSeed};

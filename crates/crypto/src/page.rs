@@ -130,7 +130,28 @@ pub fn seal_fresh_page(
     vault: &VaultId,
     body: &[u8; PAGE_BODY],
 ) -> Result<(PageRef, Box<[u8; PAGE_SIZE]>), CryptoError> {
-    let page = PageRef::generate()?;
+    seal_under(PageRef::generate()?, kind, vault, body)
+}
+
+/// As [`seal_fresh_page`], for pages that are to lie together in a store in the order of names: the first two bytes of the name
+/// are given, the other ten are random.
+pub fn seal_fresh_page_among(
+    beginning: [u8; 2],
+    kind: PageKind,
+    vault: &VaultId,
+    body: &[u8; PAGE_BODY],
+) -> Result<(PageRef, Box<[u8; PAGE_SIZE]>), CryptoError> {
+    let mut page = PageRef::generate()?;
+    page.id[..2].copy_from_slice(&beginning);
+    seal_under(page, kind, vault, body)
+}
+
+fn seal_under(
+    page: PageRef,
+    kind: PageKind,
+    vault: &VaultId,
+    body: &[u8; PAGE_BODY],
+) -> Result<(PageRef, Box<[u8; PAGE_SIZE]>), CryptoError> {
     let raw = seal_page(&page.key, &PageHeader { kind, id: page.id, vault: *vault }, body)?;
     Ok((page, raw))
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::EngineError;
@@ -19,14 +20,40 @@ pub(crate) fn sync_parent(path: &Path) -> Result<(), EngineError> {
 
 /// Replaces a file whole: a crash leaves the old bytes or the new ones.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    replace_file_with(path, [bytes].into_iter())
+}
+
+/// The same with bytes that come in pieces, each written by itself.
+pub(crate) fn replace_file_with<'a>(
+    path: &Path,
+    mut pieces: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), EngineError> {
     let new = path.with_extension("new");
     let written = File::create(&new).and_then(|mut file| {
-        file.write_all(bytes)?;
+        pieces.try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()
     });
     written.map_err(EngineError::io("write", &new))?;
     fs::rename(&new, path).map_err(EngineError::io("rename", path))?;
     sync_parent(path)
+}
+
+/// Writes a file's bytes over themselves and syncs it. After a failed sync the system may show bytes as written that the disk never
+/// got, and no later sync writes them: only writing them again does. Cut short it changes nothing.
+pub(crate) fn write_again(path: &Path) -> Result<(), EngineError> {
+    let again = || -> std::io::Result<()> {
+        let file = File::options().read(true).write(true).open(path)?;
+        let mut piece = vec![0; 1 << 18];
+        let mut at = 0;
+        loop {
+            let read = file.read_at(&mut piece, at)?;
+            let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else { break };
+            file.write_all_at(read, at)?;
+            at += read.len() as u64;
+        }
+        file.sync_all()
+    };
+    again().map_err(EngineError::io("write again", path))
 }
 
 /// Removes a file if it is there.

@@ -58,7 +58,11 @@ impl KeyPlane {
         if a.is_ok() && b.as_ref().is_ok_and(SledPages::was_unclean) {
             Mirror::note_stale(&self.note, 1)?;
         }
-        let mirror = Mirror::open(a, b.map(|b| Arc::new(b) as _), &self.note)?;
+        let b = match (&a, b) {
+            (Ok(a), Ok(b)) => b.compact_if_bloated(a.pages()).map(|()| b),
+            (_, b) => b,
+        };
+        let mirror = Mirror::open(a.map(|a| Arc::new(a) as _), b.map(|b| Arc::new(b) as _), &self.note)?;
         mirror.repair_stale(progress)?;
         Ok(mirror)
     }
@@ -66,8 +70,11 @@ impl KeyPlane {
     /// Gives copy `n` up and makes it anew, empty; the next [`KeyPlane::open`] fills it. What was there is moved to
     /// `<name>.damaged`. Refused unless the other copy opens and is not stale.
     pub fn recreate(&self, n: usize) -> Result<(), EngineError> {
-        let other = if n == 0 { self.open_b(false) } else { self.open_a() };
-        other?.close()?;
+        if n == 0 {
+            self.open_sled(false)?.close()?
+        } else {
+            self.open_a()?.close()?
+        }
         if Mirror::is_noted_stale(&self.note, 1 - n.min(1))? {
             return Err(EngineError::Format {
                 path: self.note.clone(),
@@ -98,8 +105,8 @@ impl KeyPlane {
         Ok(Arc::new(SlotFile::create(&self.slots(), &self.vault, FIRST_BLOCKS)?))
     }
 
-    fn open_a(&self) -> Result<Arc<dyn PageStore>, EngineError> {
-        Ok(Arc::new(SlotFile::open(&self.slots(), &self.vault)?))
+    fn open_a(&self) -> Result<SlotFile, EngineError> {
+        SlotFile::open(&self.slots(), &self.vault)
     }
 
     fn open_b(&self, create: bool) -> Result<Arc<dyn PageStore>, EngineError> {

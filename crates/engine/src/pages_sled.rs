@@ -25,17 +25,17 @@ pub struct SledPages {
 }
 
 impl SledPages {
-    /// Opens or creates the folder; compacts it if it is bloated.
+    /// Opens or creates the folder.
     pub fn open(path: &Path, options: SledOptions) -> Result<Self, EngineError> {
-        let compact_over = options.compact_over;
         let folder = SledFolder::open(path, SledOptions { copy_before_recovery: false, ..options })?;
-        if folder.disk_bytes()? > compact_over {
-            let live = folder.count()? * (PAGE_SIZE + size_of::<PageId>()) as u64;
-            if folder.is_bloated(live)? {
-                folder.compact(|_| Ok(()))?;
-            }
-        }
         Ok(Self { folder, writer: Mutex::new(()), removed: RwLock::default() })
+    }
+
+    /// Copies the pages into a fresh folder if this one takes much more space than `pages` pages need. The caller knows about how
+    /// many there are: counting them here would read them all.
+    pub fn compact_if_bloated(&self, pages: u64) -> Result<(), EngineError> {
+        let live = pages.saturating_mul((PAGE_SIZE + size_of::<PageId>()) as u64);
+        if self.folder.is_bloated(live)? { self.folder.compact(|_| Ok(())) } else { Ok(()) }
     }
 
     /// Whether the last process ended without closing. Then sled's recovery may have dropped pages in silence.
@@ -55,11 +55,13 @@ impl SledPages {
         }
         let removed: Vec<PageId> = self.removed().iter().copied().collect();
         ops.extend(removed.into_iter().filter(|id| !seen.contains(id)).map(|id| (id, None)));
+        // Neighbours share a node of sled's tree, which is then rewritten once and not once for each of them.
+        ops.sort_unstable_by_key(|(id, _)| *id);
         for batch in ops.chunks(MAX_BATCH_OPS) {
             self.folder.commit(batch)?;
         }
         // Removals only come in under the writer's lock, so all that stand here were applied or written anew.
-        self.removed.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.removed.write().unwrap_or_else(PoisonError::into_inner) = HashSet::new();
         Ok(())
     }
 
@@ -99,12 +101,19 @@ impl PageStore for SledPages {
     fn remove(&self, ids: &[PageId]) -> Result<(), EngineError> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.folder.poison().check()?;
-        let pending = {
-            let mut removed = self.removed.write().unwrap_or_else(PoisonError::into_inner);
-            removed.extend(ids);
-            removed.len()
-        };
-        if pending > MAX_PENDING { self.apply(&[]) } else { Ok(()) }
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        for some in ids.chunks(MAX_PENDING) {
+            let pending = {
+                let mut removed = self.removed.write().unwrap_or_else(PoisonError::into_inner);
+                removed.extend(some);
+                removed.len()
+            };
+            if pending > MAX_PENDING {
+                self.apply(&[])?;
+            }
+        }
+        Ok(())
     }
 
     fn for_each_id(&self, visit: &mut dyn FnMut(PageId)) -> Result<(), EngineError> {

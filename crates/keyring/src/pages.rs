@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use oubliette_crypto::{
-    PageBody, PageHeader, PageId, PageKind, PageRef, VaultId, open_page, seal_fresh_page,
+    CryptoError, PageBody, PageHeader, PageId, PageKind, PageRef, VaultId, open_page, seal_fresh_page,
+    seal_fresh_page_among,
 };
 use oubliette_engine::{PageStore, RawPage};
 
@@ -154,11 +155,34 @@ pub(crate) struct Staged {
     pub(crate) dead: Vec<PageId>,
     /// Plaintext of new tree pages, for the cache.
     pub(crate) fresh: Vec<(PageId, PageBody)>,
+    part: Option<Part>,
+}
+
+/// Of a commit that is too large to be held: pages go out as they gather.
+#[derive(Clone, Copy)]
+struct Part {
+    /// What the pages that go together have in common, so that a store in the order of names takes them in one place.
+    beginning: [u8; 2],
+    /// How many.
+    pages: usize,
+}
+
+impl Part {
+    fn of(pages: usize) -> Result<Self, KeyringError> {
+        let mut beginning = [0; 2];
+        getrandom::fill(&mut beginning).map_err(CryptoError::Random)?;
+        Ok(Self { beginning, pages })
+    }
 }
 
 impl Staged {
-    /// Most plaintext pages kept for the cache; a bulk load needs none of them.
+    /// Most plaintext pages kept for the cache.
     const FRESH: usize = 1024;
+
+    /// The pages of a commit that is too large to be held: `pages` at most.
+    pub(crate) fn in_parts(pages: usize) -> Result<Self, KeyringError> {
+        Ok(Self { part: Some(Part::of(pages)?), ..Self::default() })
+    }
 
     /// Seals a page under a fresh name and key.
     pub(crate) fn write(
@@ -167,7 +191,10 @@ impl Staged {
         kind: PageKind,
         body: PageBody,
     ) -> Result<PageRef, KeyringError> {
-        let (page, raw) = seal_fresh_page(kind, vault, body.expose())?;
+        let (page, raw) = match self.part {
+            None => seal_fresh_page(kind, vault, body.expose())?,
+            Some(part) => seal_fresh_page_among(part.beginning, kind, vault, body.expose())?,
+        };
         self.pages.push((page.id, raw));
         if self.fresh.len() < Self::FRESH
             && matches!(kind, PageKind::Inner | PageKind::Leaf | PageKind::Cover)
@@ -175,6 +202,26 @@ impl Staged {
             self.fresh.push((page.id, body));
         }
         Ok(page)
+    }
+
+    /// Lets pages out that have gathered. Nothing names them before the commit's root does.
+    pub(crate) fn let_out(&mut self, store: &dyn PageStore) -> Result<(), KeyringError> {
+        match self.part {
+            Some(Part { pages, .. }) if self.pages.len() >= pages => {
+                self.part = Some(Part::of(pages)?);
+                self.write_out(store)?;
+                self.pages.clear();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the pages durable, in the order of their random names: the order in which they were made is that of the tags.
+    pub(crate) fn write_out(&self, store: &dyn PageStore) -> Result<(), KeyringError> {
+        let mut pages: Vec<_> = self.pages.iter().map(|(id, raw)| (*id, raw.as_ref())).collect();
+        pages.sort_unstable_by_key(|(id, _)| *id);
+        Ok(store.write(&pages)?)
     }
 
     pub(crate) fn absorb(&mut self, other: Self) {

@@ -46,8 +46,7 @@ pub(crate) fn create(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
         fresh.rewrite(&pages, &mut staged, Queues::default(), LastDeletion::default())?;
     let node = RootNode { persons: 0, vault_page: page, children: Children::default() };
     let pointer = seal_root(&vault, &root_key, &node, 1, 1, &mut staged)?;
-    let raw: Vec<_> = staged.pages.iter().map(|(id, raw)| (*id, raw.as_ref())).collect();
-    pages.store.write(&raw)?;
+    staged.write_out(pages.store.as_ref())?;
     for (cell, share) in cells.iter().zip(&shares) {
         cell.stage(1, share, &pointer)?;
     }

@@ -14,11 +14,22 @@ pub(crate) struct VaultPage {
     pub(crate) created: i64,
     pub(crate) queues: Queues,
     pub(crate) last_deletion: LastDeletion,
-    /// The chains' pages, which die when the queues are rewritten.
-    sweep: Option<PageRef>,
-    intents: Option<PageRef>,
+    sweep: Stored,
+    intents: Stored,
+}
+
+/// Where a queue stands: in the vault page while it is short, else in a chain.
+#[derive(Default)]
+struct Stored {
+    chain: Option<PageRef>,
+    /// The chain's pages, which die when the queue changes.
     pages: Vec<PageId>,
 }
+
+/// Most entries of a queue in the vault page: a lone deletion then rewrites no page for it.
+const INLINE: usize = 23;
+/// Bytes of an entry: a handle or a tag.
+const ENTRY: usize = 16;
 
 /// Keys that live as long as the vault.
 pub(crate) struct VaultKeys {
@@ -64,23 +75,18 @@ impl VaultPage {
             created,
             queues: Queues::default(),
             last_deletion: LastDeletion::default(),
-            sweep: None,
-            intents: None,
-            pages: Vec::new(),
+            sweep: Stored::default(),
+            intents: Stored::default(),
         })
     }
 
     pub(crate) fn read(open: &mut Open<'_>, page: &PageRef) -> Result<Self, KeyringError> {
         let body = open(PageKind::Vault, page)?;
-        let (mut vault, sweep, intents) = Self::decode(&body).map_err(malformed("vault"))?;
-        let (handles, mut ids) = read_chain(open, vault.sweep.as_ref(), sweep * 16)?;
-        let (tags, more) = read_chain(open, vault.intents.as_ref(), intents * 16)?;
-        ids.extend(more);
+        let Decoded { mut vault, sweep, intents } = Self::decode(&body).map_err(malformed("vault"))?;
         vault.queues = Queues {
-            sweep: handles.as_chunks().0.iter().map(|id| Handle(*id)).collect(),
-            intents: tags.as_chunks().0.iter().map(|tag| Tag(*tag)).collect(),
+            sweep: sweep.read(open, &mut vault.sweep)?.into_iter().map(Handle).collect(),
+            intents: intents.read(open, &mut vault.intents)?.into_iter().map(Tag).collect(),
         };
-        vault.pages = ids;
         Ok(vault)
     }
 
@@ -93,25 +99,24 @@ impl VaultPage {
         last_deletion: LastDeletion,
     ) -> Result<(Self, PageRef), KeyringError> {
         let keys = self.keys.duplicate()?;
-        let (sweep, intents, ids) = if queues == self.queues {
-            (duplicate(self.sweep.as_ref())?, duplicate(self.intents.as_ref())?, self.pages.clone())
+        let sweep = if queues.sweep == self.queues.sweep {
+            self.sweep.duplicate()?
         } else {
-            staged.dead.extend(&self.pages);
-            let before = staged.pages.len();
-            let handles: Vec<u8> = queues.sweep.iter().flat_map(|handle| handle.0).collect();
-            let tags: Vec<u8> = queues.intents.iter().flat_map(|tag| tag.0).collect();
-            let sweep = write_chain(pages, staged, &handles)?;
-            let intents = write_chain(pages, staged, &tags)?;
-            (sweep, intents, staged.pages.iter().skip(before).map(|(id, _)| *id).collect())
+            self.sweep.replace(pages, staged, queues.sweep.iter().map(|handle| handle.0).collect())?
         };
-        let next = Self { keys, created: self.created, queues, last_deletion, sweep, intents, pages: ids };
+        let intents = if queues.intents == self.queues.intents {
+            self.intents.duplicate()?
+        } else {
+            self.intents.replace(pages, staged, queues.intents.iter().map(|tag| tag.0).collect())?
+        };
+        let next = Self { keys, created: self.created, queues, last_deletion, sweep, intents };
         let page = staged.write(&pages.vault, PageKind::Vault, next.encode().map_err(malformed("vault"))?)?;
         Ok((next, page))
     }
 
     /// The heads of the chains.
     pub(crate) fn chains(&self) -> impl Iterator<Item = &PageRef> {
-        self.sweep.iter().chain(&self.intents)
+        self.sweep.chain.iter().chain(&self.intents.chain)
     }
 
     fn encode(&self) -> Result<PageBody, Malformed> {
@@ -121,28 +126,30 @@ impl VaultPage {
         page.put(self.keys.tag.expose())?
             .put(self.keys.anchor.expose())?
             .put(&self.created.to_be_bytes())?
-            .page_ref(self.sweep.as_ref())?
+            .page_ref(self.sweep.chain.as_ref())?
             .put(&count(self.queues.sweep.len())?)?
-            .page_ref(self.intents.as_ref())?
+            .page_ref(self.intents.chain.as_ref())?
             .put(&count(self.queues.intents.len())?)?
             .put(&last.generation_before.to_be_bytes())?
             .put(&last.generation_after.to_be_bytes())?
             .put(&last.root_before)?
             .put(&last.time.to_be_bytes())?
             .put(&last.removed.to_be_bytes())?;
+        put_inline(&mut page, self.queues.sweep.iter().map(|handle| &handle.0))?;
+        put_inline(&mut page, self.queues.intents.iter().map(|tag| &tag.0))?;
         Ok(page.finish())
     }
 
-    /// The page without its queues, and how long they are.
-    fn decode(body: &PageBody) -> Result<(Self, usize, usize), Malformed> {
+    /// The page, its queues as far as they stand in it.
+    fn decode(body: &PageBody) -> Result<Decoded, Malformed> {
         let mut fields = Reader::new(body.expose());
         let keys = VaultKeys {
             tag: TagKey::from_slice(fields.take(32)?).map_err(|_| Malformed)?,
             anchor: AnchorKey::from_slice(fields.take(32)?).map_err(|_| Malformed)?,
         };
         let created = fields.i64()?;
-        let (sweep, handles) = (fields.page_ref()?, fields.u32()? as usize);
-        let (intents, tags) = (fields.page_ref()?, fields.u32()? as usize);
+        let (sweep, handles) = (Stored::headed(fields.page_ref()?), fields.u32()? as usize);
+        let (intents, tags) = (Stored::headed(fields.page_ref()?), fields.u32()? as usize);
         let last_deletion = LastDeletion {
             generation_before: fields.u64()?,
             generation_after: fields.u64()?,
@@ -150,12 +157,157 @@ impl VaultPage {
             time: fields.i64()?,
             removed: fields.u32()?,
         };
+        let (sweep_queue, intent_queue) =
+            (Queue::decode(&mut fields, handles)?, Queue::decode(&mut fields, tags)?);
         fields.rest_is_zero()?;
-        let queues = Queues::default();
-        Ok((Self { keys, created, queues, last_deletion, sweep, intents, pages: Vec::new() }, handles, tags))
+        let vault = Self { keys, created, queues: Queues::default(), last_deletion, sweep, intents };
+        Ok(Decoded { vault, sweep: sweep_queue, intents: intent_queue })
     }
 }
 
-fn duplicate(page: Option<&PageRef>) -> Result<Option<PageRef>, KeyringError> {
-    Ok(page.map(PageRef::duplicate).transpose()?)
+struct Decoded {
+    vault: VaultPage,
+    sweep: Queue,
+    intents: Queue,
+}
+
+/// A queue as the vault page tells it.
+enum Queue {
+    Inline(Vec<[u8; ENTRY]>),
+    /// So many entries in the chain.
+    Chained(usize),
+}
+
+impl Queue {
+    fn decode(fields: &mut Reader<'_>, entries: usize) -> Result<Self, Malformed> {
+        if entries > INLINE {
+            fields.zeros(INLINE * ENTRY)?;
+            return Ok(Self::Chained(entries));
+        }
+        let inline = fields.take(entries * ENTRY)?.as_chunks().0.to_vec();
+        fields.zeros((INLINE - entries) * ENTRY)?;
+        Ok(Self::Inline(inline))
+    }
+
+    /// All entries; `stored` learns where they stand. A queue that stands in the page has no chain.
+    fn read(self, open: &mut Open<'_>, stored: &mut Stored) -> Result<Vec<[u8; ENTRY]>, KeyringError> {
+        match self {
+            Self::Inline(_) if stored.chain.is_some() => Err(KeyringError::Corrupt { role: "vault" }),
+            Self::Inline(entries) => Ok(entries),
+            Self::Chained(entries) => {
+                let (bytes, pages) = read_chain(open, stored.chain.as_ref(), entries * ENTRY)?;
+                stored.pages = pages;
+                Ok(bytes.as_chunks().0.to_vec())
+            }
+        }
+    }
+}
+
+impl Stored {
+    fn headed(chain: Option<PageRef>) -> Self {
+        Self { chain, pages: Vec::new() }
+    }
+
+    fn duplicate(&self) -> Result<Self, KeyringError> {
+        let chain = self.chain.as_ref().map(PageRef::duplicate).transpose()?;
+        Ok(Self { chain, pages: self.pages.clone() })
+    }
+
+    /// Where the changed queue stands; a list that is too long for the vault page is written.
+    fn replace(
+        &self,
+        pages: &Pages,
+        staged: &mut Staged,
+        entries: Vec<[u8; ENTRY]>,
+    ) -> Result<Self, KeyringError> {
+        staged.dead.extend(&self.pages);
+        if entries.len() <= INLINE {
+            return Ok(Self::default());
+        }
+        let before = staged.pages.len();
+        let chain = write_chain(pages, staged, entries.as_flattened())?;
+        Ok(Self { chain, pages: staged.pages.iter().skip(before).map(|(id, _)| *id).collect() })
+    }
+}
+
+fn put_inline<'a>(
+    page: &mut BodyWriter,
+    entries: impl ExactSizeIterator<Item = &'a [u8; ENTRY]>,
+) -> Result<(), Malformed> {
+    let inline = if entries.len() <= INLINE { entries.len() } else { 0 };
+    for entry in entries.take(inline) {
+        page.put(entry)?;
+    }
+    page.skip((INLINE - inline) * ENTRY)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use oubliette_crypto::VaultId;
+    use oubliette_engine::MemoryPages;
+
+    use super::*;
+
+    /// A page store and what a commit puts into it.
+    fn written(vault: &VaultPage, queues: Queues) -> (Pages, VaultPage, PageRef, usize) {
+        let pages = Pages::new(VaultId([3; 16]), Arc::new(MemoryPages::new()), 1 << 16);
+        let mut staged = Staged::default();
+        let (next, page) = vault.rewrite(&pages, &mut staged, queues, LastDeletion::default()).unwrap();
+        let count = staged.pages.len();
+        staged.write_out(pages.store.as_ref()).unwrap();
+        (pages, next, page, count)
+    }
+
+    #[test]
+    fn a_short_queue_stands_in_the_page_and_a_long_one_in_a_chain() {
+        let fresh = VaultPage::fresh(7).unwrap();
+        for (sweep, intents, expected) in
+            [(0, 0, 1), (1, 23, 1), (23, 0, 1), (24, 3, 2), (0, 24, 2), (100, 59, 5)]
+        {
+            let queues = Queues {
+                sweep: (0..sweep).map(|n| Handle([n; 16])).collect(),
+                intents: (0..intents).map(|n| Tag([n; 16])).collect(),
+            };
+            let (pages, next, page, count) = written(&fresh, queues.clone());
+            assert_eq!(count, expected, "{sweep} and {intents}");
+            let read = VaultPage::read(&mut |kind, page| pages.read_stored(kind, page), &page).unwrap();
+            assert_eq!((read.queues, read.created), (queues, 7));
+            assert_eq!(read.sweep.pages.len() + read.intents.pages.len(), expected - 1);
+            assert_eq!(next.chains().count(), read.sweep.chain.iter().chain(&read.intents.chain).count());
+        }
+    }
+
+    #[test]
+    fn a_queue_that_does_not_change_keeps_its_chain() {
+        let queues = Queues { sweep: (0..50).map(|n| Handle([n; 16])).collect(), intents: Vec::new() };
+        let (pages, vault, _, _) = written(&VaultPage::fresh(7).unwrap(), queues.clone());
+        let mut staged = Staged::default();
+        let blocked = Queues { intents: vec![Tag([1; 16])], ..queues };
+        vault.rewrite(&pages, &mut staged, blocked, LastDeletion::default()).unwrap();
+        assert_eq!((staged.pages.len(), staged.dead.len()), (1, 0), "the vault page alone");
+    }
+
+    #[test]
+    fn an_inline_queue_beside_a_chain_or_behind_its_end_is_refused() {
+        let mut vault = VaultPage::fresh(7).unwrap();
+        vault.sweep.chain = Some(PageRef::generate().unwrap());
+        let body = vault.encode().unwrap();
+        let read = VaultPage::read(
+            &mut |_, _| {
+                let mut copy = PageBody::zeroed();
+                copy.expose_mut().copy_from_slice(body.expose());
+                Ok(copy)
+            },
+            &PageRef::generate().unwrap(),
+        );
+        assert!(matches!(read, Err(KeyringError::Corrupt { role: "vault" })));
+        for byte in [228, 228 + 23 * 16, 975] {
+            let mut body = VaultPage::fresh(7).unwrap().encode().unwrap();
+            body.expose_mut()[byte] = 1;
+            assert!(VaultPage::decode(&body).is_err(), "{byte}");
+        }
+    }
 }

@@ -50,7 +50,11 @@ fn every_patch_changes_tracked_code() {
 #[test]
 fn every_patch_names_a_test_and_a_message_that_exist() {
     let root = command::root();
-    let everything: String = sources(&root.join("crates")).iter().map(|(_, text)| text.as_str()).collect();
+    let everything: String = [sources(&root.join("crates")), sources(&root.join("tests"))]
+        .iter()
+        .flatten()
+        .map(|(_, text)| text.as_str())
+        .collect();
     for mutation in mutations() {
         let suite = &mutation.suite;
         let folder = match suite.package.strip_prefix("oubliette-") {

@@ -3,8 +3,11 @@
 //! Absolute times on a shared machine say little; each figure here is measured beside its own baseline, in turns, and the
 //! median of the rounds is printed. `benches/vault.rs` runs the same code under `cargo bench`.
 
+mod covers;
 mod erasure;
 mod messages;
+mod opening;
+mod plane;
 mod saves;
 mod subjects;
 
@@ -21,8 +24,10 @@ pub enum Part {
     Messages,
     /// Erasing a person with much content against one with little.
     Erasure,
-    /// Growth of disk and memory with the number of subjects.
+    /// Deletions, disk, memory and opening against the number of subjects.
     Subjects,
+    /// Random deletions in one long conversation.
+    Covers,
 }
 
 /// How much to measure.
@@ -32,6 +37,8 @@ pub struct Effort {
     pub rounds: usize,
     /// Small sizes, for tests and a first look.
     pub quick: bool,
+    /// GiB of content of the person whose erasure is compared with that of one with 1 KiB.
+    pub largest: u64,
 }
 
 /// One line of the report.
@@ -47,19 +54,48 @@ pub struct Figure {
     pub goal: String,
     /// Whether the median reaches the goal.
     pub reached: bool,
+    /// The curve that this figure is a point of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Curve>,
+}
+
+/// Where a figure stands on a curve; the example `plot` draws them.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Curve {
+    /// Name of the curve.
+    pub name: &'static str,
+    /// The figure's place; its value is the height.
+    pub x: f64,
 }
 
 impl Figure {
     fn at_least(name: &str, rounds: Vec<f64>, goal: f64) -> Self {
         let (value, range) = median(rounds);
-        Self { name: name.into(), value, range, goal: format!("at least {goal}"), reached: value >= goal }
+        Self::new(name, value, range, format!("at least {goal}"), value >= goal)
     }
     fn at_most(name: &str, rounds: Vec<f64>, goal: f64) -> Self {
         let (value, range) = median(rounds);
-        Self { name: name.into(), value, range, goal: format!("at most {goal}"), reached: value <= goal }
+        Self::new(name, value, range, format!("at most {goal}"), value <= goal)
     }
     fn fact(name: &str, value: f64) -> Self {
-        Self { name: name.into(), value, range: (value, value), goal: "-".into(), reached: true }
+        Self::new(name, value, (value, value), "-".into(), true)
+    }
+    /// What has no goal, by its median.
+    fn spread(name: &str, rounds: Vec<f64>) -> Self {
+        let (value, range) = median(rounds);
+        Self::new(name, value, range, "-".into(), true)
+    }
+    /// The mean counts, not the median.
+    fn mean_at_most(name: &str, rounds: Vec<f64>, goal: f64) -> Self {
+        let mean = rounds.iter().sum::<f64>() / rounds.len() as f64;
+        let (_, range) = median(rounds);
+        Self::new(name, mean, range, format!("at most {goal}"), mean <= goal)
+    }
+    fn new(name: &str, value: f64, range: (f64, f64), goal: String, reached: bool) -> Self {
+        Self { name: name.into(), value, range, goal, reached, curve: None }
+    }
+    fn on(self, name: &'static str, x: f64) -> Self {
+        Self { curve: Some(Curve { name, x }), ..self }
     }
 }
 
@@ -90,6 +126,7 @@ pub fn run(
             Part::Messages => messages::measure(scratch.path(), effort, &mut note)?,
             Part::Erasure => erasure::measure(scratch.path(), effort, &mut note)?,
             Part::Subjects => subjects::measure(scratch.path(), effort, &mut note)?,
+            Part::Covers => covers::measure(scratch.path(), effort, &mut note)?,
         }
     }
     Ok(figures)

@@ -24,11 +24,15 @@ pub(crate) struct Arguments {
     /// Rounds per figure; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
+    /// GiB of content of the large person in `erasure`
+    #[arg(long, value_name = "GIB", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    largest: u8,
 }
 
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), CliError> {
     let parts = if arguments.parts.is_empty() { Part::value_variants() } else { &arguments.parts };
-    let effort = Effort { rounds: arguments.rounds.into(), quick: arguments.quick };
+    let effort =
+        Effort { rounds: arguments.rounds.into(), quick: arguments.quick, largest: arguments.largest.into() };
     let figures =
         bench::run(&arguments.scratch, parts, effort, &mut |figure| output.line(&figure.to_string()))?;
     output.result(&figures, Vec::new);

@@ -88,3 +88,16 @@ fn pages_are_sealed_as_documented() {
         assert_eq!(open_page(&key, &place, &raw).unwrap().expose(), &body);
     }
 }
+
+#[test]
+fn pages_that_lie_together_share_two_bytes_of_their_names_and_nothing_else() {
+    let seal = || seal_fresh_page_among([0xab, 0xcd], PageKind::Leaf, &VAULT, &[5; PAGE_BODY]).unwrap();
+    let ((first, one), (second, two)) = (seal(), seal());
+    assert!(first.id.starts_with(&[0xab, 0xcd]) && second.id.starts_with(&[0xab, 0xcd]));
+    assert_ne!(first.id[2..], second.id[2..]);
+    assert_ne!(first.key.expose(), second.key.expose());
+    for (page, raw) in [(first, one), (second, two)] {
+        let place = header(&page, PageKind::Leaf);
+        assert_eq!(*open_page(&page.key, &place, &raw).unwrap().expose(), [5; PAGE_BODY]);
+    }
+}

@@ -12,7 +12,7 @@ use super::area::{AREA, Area};
 use super::record::{AnchorState, SLOT, decode_slot, encode_slot};
 use super::redo::{BLOCK, Redo, Sealed};
 use crate::EngineError;
-use crate::durable::replace_file;
+use crate::durable::replace_file_with;
 
 /// The opened anchor file.
 pub(crate) struct AnchorFile {
@@ -38,9 +38,11 @@ impl AnchorFile {
     /// allocate one.
     pub(crate) fn create(path: &Path, key: &AnchorKey) -> Result<Self, EngineError> {
         let slot = encode_slot(key, &AnchorState::empty(), false)?;
-        let mut bytes = [slot.as_slice(), slot.as_slice()].concat();
-        bytes.resize(2 * SLOT + AREA, 0);
-        replace_file(path, &bytes)?;
+        let free = [0; BLOCK];
+        // Block by block: written in one go they would be one large page of the page cache, all of which each later write
+        // looks at.
+        let blocks = [slot.as_slice(), &slot].into_iter().chain(std::iter::repeat_n(free.as_slice(), AREA / BLOCK));
+        replace_file_with(path, blocks)?;
         Self::open_file(path)
     }
 
@@ -55,9 +57,10 @@ impl AnchorFile {
         let (state, clean) = newest(key, slots).ok_or_else(|| EngineError::Corrupt {
             what: "both slots of the anchor",
             path: path.to_owned(),
-            detail: "neither authenticates under this vault's key; if the file is of this vault, restore the \
+            detail:
+                "neither authenticates under this vault's key; if the file is of this vault, restore the \
                      rows from a backup into a fresh folder"
-                .into(),
+                    .into(),
         })?;
         if bytes.len() != 2 * SLOT + AREA {
             return Err(EngineError::Corrupt {
@@ -97,6 +100,14 @@ impl AnchorFile {
         let sync = OFlags::DSYNC.bits().cast_signed();
         let file = OpenOptions::new().write(true).custom_flags(sync).open(path);
         Ok(Self { file: file.map_err(EngineError::io("open", path))?, path: path.to_owned() })
+    }
+}
+
+#[cfg(test)]
+impl AnchorFile {
+    /// Makes every write fail from now on.
+    pub(crate) fn close_for_writing(&mut self) {
+        self.file = File::open(&self.path).unwrap();
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::SEGMENT_SIZE;
+use super::layout::Layout;
 use crate::EngineError;
 
 /// A sled store with none of our protocol: put, flush, fdatasync. For measurements only; it survives no power cut.
@@ -23,6 +24,14 @@ impl Baseline {
             log: File::open(&log).map_err(EngineError::io("opening the baseline's log", &log))?,
             path: path.to_owned(),
         })
+    }
+
+    /// Opens what a closed sled folder of ours holds, with nothing of ours around it. `RowsLost` if there is none.
+    pub fn open_within(folder: &Path) -> Result<Self, EngineError> {
+        let layout = Layout::new(folder);
+        let marker = layout.read_marker()?;
+        let missing = || EngineError::RowsLost { detail: format!("{} holds no store", folder.display()) };
+        Self::open(&layout.data(marker.ok_or_else(missing)?.data))
     }
 
     /// One put, flushed and synced.

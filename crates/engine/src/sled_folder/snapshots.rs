@@ -59,8 +59,10 @@ mod tests {
     use super::*;
 
     fn names(data: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(data).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(data)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -90,7 +92,10 @@ mod tests {
         assert!(data.join(&snapshot).exists() && !unfinished.exists());
         assert_eq!(opened().as_deref(), Some(&b"1"[..]));
         for length in 0..40 {
-            names(data).iter().filter(|name| name.starts_with("snap.")).for_each(|name| fs::remove_file(data.join(name)).unwrap());
+            names(data)
+                .iter()
+                .filter(|name| name.starts_with("snap."))
+                .for_each(|name| fs::remove_file(data.join(name)).unwrap());
             fs::write(data.join("snap.0000000000000001.generating"), &whole[..length]).unwrap();
             settle(data).unwrap();
             assert_eq!(names(data).iter().filter(|name| name.starts_with("snap.")).count(), 0);

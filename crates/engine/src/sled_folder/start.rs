@@ -8,7 +8,9 @@ use super::layout::{Layout, Marker, Stage};
 use super::live::{Live, sled_error};
 use super::{SEGMENT_SIZE, SledOptions, snapshots};
 use crate::EngineError;
-use crate::durable::{copy_tree, entries, remove_folder, replace_file, sync_parent, sync_path, sync_tree};
+use crate::durable::{
+    copy_tree, entries, remove_file, remove_folder, replace_file, sync_parent, sync_path, sync_tree, write_again,
+};
 
 const FIRST: u32 = 1;
 
@@ -37,7 +39,9 @@ pub(super) fn start(layout: &Layout, options: &SledOptions) -> Result<(Live, Fou
     let clean = layout.take_clean()?;
     if !clean {
         keep_evidence(layout, options)?;
+        write_again(&data.join("db"))?;
     }
+    remove_half_snapshots(&data)?;
     if let Some(verify) = &options.verifier {
         verify(&data)?;
         sync_path(&data.join("db"))?;
@@ -125,6 +129,13 @@ pub(super) fn check_no_blobs(data: &Path) -> Result<(), EngineError> {
             "{found} files where none may be; find out who wrote them, move them away and start again"
         ),
     })
+}
+
+/// sled writes a snapshot under this name and then renames it. A crash in between leaves it, and sled would take it for the newest
+/// one and refuse to open.
+fn remove_half_snapshots(data: &Path) -> Result<(), EngineError> {
+    let half = |path: &Path| path.extension().is_some_and(|extension| extension == "generating");
+    entries(data)?.into_iter().filter(|(path, _)| half(path)).try_for_each(|(path, _)| remove_file(&path))
 }
 
 /// Copies the folder before recovery zeroes what it cannot read. A copy from a recovery that never came to a good end is

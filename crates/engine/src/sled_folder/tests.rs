@@ -129,6 +129,40 @@ fn the_first_evidence_is_kept_until_a_recovery_is_accepted() {
 }
 
 #[test]
+fn a_snapshot_cut_short_does_not_keep_the_store_shut() {
+    let (_dir, path) = place();
+    filled(&path);
+    let half = path.join("data-00000001/snap.7FFFFFFFFFFFFFFF.generating");
+    fs::write(&half, b"half").unwrap();
+    let folder = exclusive(&path).unwrap();
+    assert_eq!(folder.count().unwrap(), 2);
+    assert!(!half.exists());
+}
+
+/// A process whose sync failed leaves a log that reads well and that the disk does not have.
+#[test]
+fn after_an_unclean_stop_the_log_is_written_again_before_it_is_believed() {
+    let (_dir, path) = place();
+    filled(&path);
+    drop(exclusive(&path).unwrap());
+    let log = path.join("data-00000001/db");
+    let before = (fs::read(&log).unwrap(), fs::metadata(&log).unwrap().modified().unwrap());
+    let seen = Arc::new(std::sync::Mutex::new(None));
+    let note = seen.clone();
+    let look = move |data: &Path| {
+        let log = data.join("db");
+        let modified = fs::metadata(&log).unwrap().modified().unwrap();
+        *note.lock().unwrap() = Some((fs::read(log).unwrap(), modified));
+        Ok(())
+    };
+    let looking = SledOptions { verifier: Some(Arc::new(look)), ..options(SledMode::Exclusive) };
+    drop(SledFolder::open(&path, looking).unwrap());
+    let seen = seen.lock().unwrap().take().unwrap();
+    assert_eq!(seen.0, before.0);
+    assert!(seen.1 > before.1, "the log was not written before sled opened it");
+}
+
+#[test]
 fn the_verifier_speaks_first() {
     let (_dir, path) = place();
     filled(&path);

@@ -38,9 +38,6 @@ pub struct CellReport {
     pub doubts: Vec<String>,
 }
 
-/// People in one commit of a bulk load.
-const BULK: usize = 4096;
-
 /// The key plane of one vault. Share it by `Arc`; every call may come from any thread and returns when what it did is durable.
 pub struct Keyring {
     core: Arc<Core>,
@@ -212,16 +209,19 @@ impl Keyring {
         })
     }
 
-    /// Creates many people in few commits; those that exist, blocked or fenced, are passed over. Answers how many are new.
+    /// Creates many people in few commits; those that exist, blocked or fenced, are passed over. Answers how many are new. Other
+    /// changes wait while a commit runs (docs/keyring.md, "A bulk load").
     pub fn bulk_create(&self, users: impl IntoIterator<Item = UserId>) -> Result<u64, KeyringError> {
         let mut users = users.into_iter();
         let mut created = 0;
         loop {
-            let part: Vec<UserId> = users.by_ref().take(BULK).collect();
-            if part.is_empty() {
+            let part: Vec<UserId> = users.by_ref().take(self.core.options.bulk_people.max(1)).collect();
+            let last = part.is_empty();
+            // The empty one removes what the one before it superseded, for which the next change would have to wait.
+            created += count(&self.call(Op::BulkCreate { users: Arc::new(part) })?);
+            if last {
                 return Ok(created);
             }
-            created += count(&self.call(Op::BulkCreate { users: part })?);
         }
     }
 

@@ -35,9 +35,9 @@ pub(crate) struct Identity {
 }
 
 impl State {
-    /// A new person with a whole tree.
-    pub(crate) fn fresh(user: UserId, created: i64) -> Result<Self, KeyringError> {
-        let identity = Identity { handle: Handle::random()?, pseudonym: Pseudonym::random()?, created, user };
+    /// A new person with a whole tree; `handle` is fresh and random.
+    pub(crate) fn fresh(user: UserId, handle: Handle, created: i64) -> Result<Self, KeyringError> {
+        let identity = Identity { handle, pseudonym: Pseudonym::random()?, created, user };
         Ok(Self {
             identity,
             restrictions: Restrictions::default(),

@@ -14,10 +14,10 @@ mod update;
 mod tests;
 
 pub(crate) use entry::{Entry, EntryKey, EntryKind};
-pub(crate) use node::{Child, Children, RootNode};
+pub(crate) use node::{Child, Children, RootNode, nibble};
 pub(crate) use prune::prune;
 pub(crate) use read::{Walker, find, find_by, walk};
-pub(crate) use update::{Change, update};
+pub(crate) use update::{Change, update, update_in_parts};
 
 /// Most entries in a leaf; one more splits it.
 pub(crate) const LEAF_ENTRIES: u32 = 14;

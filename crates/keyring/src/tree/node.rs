@@ -104,7 +104,7 @@ pub(super) fn child_of(page: &PageBody, tag: &Tag, depth: usize) -> Result<Optio
 }
 
 /// Four bits of a tag, the most significant first.
-pub(super) fn nibble(tag: &Tag, depth: usize) -> usize {
+pub(crate) fn nibble(tag: &Tag, depth: usize) -> usize {
     let byte = tag.as_bytes().get(depth / 2).copied().unwrap_or(0);
     usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
 }

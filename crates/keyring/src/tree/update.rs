@@ -33,12 +33,23 @@ pub(crate) fn update(
     changes.reverse();
     changes.sort_by_key(|change| change.key);
     changes.dedup_by_key(|change| change.key);
+    let mut groups = group(changes, 0, |change| &change.key.0).into_iter();
+    update_in_parts(pages, staged, root, &mut |_, _| Ok(groups.next().unwrap_or_default()))
+}
+
+/// As [`update`], asking for one part of the changes after the other: those below each of the root's sixteen children, by number. What
+/// they lead to may be staged on that occasion. No two changes may have one key.
+pub(crate) fn update_in_parts(
+    pages: &Pages,
+    staged: &mut Staged,
+    root: &Children,
+    part: &mut dyn FnMut(&mut Staged, usize) -> Result<Vec<Change>, KeyringError>,
+) -> Result<Children, KeyringError> {
     let mut tree = Update { pages, staged };
     let mut children = Children::default();
-    for ((slot, old), group) in
-        children.0.iter_mut().zip(&root.0).zip(group(changes, 0, |change| &change.key.0))
-    {
-        let below = tree.change(old.as_ref(), 1, group)?;
+    for (n, (slot, old)) in children.0.iter_mut().zip(&root.0).enumerate() {
+        let changes = part(tree.staged, n)?;
+        let below = tree.change(old.as_ref(), 1, changes)?;
         *slot = tree.write(below)?;
     }
     Ok(children)
@@ -97,9 +108,18 @@ impl Update<'_> {
         self.staged.dead.push(child.page.id);
         let mut below = Vec::with_capacity(16);
         for (old, group) in children.0.iter().zip(group(changes, depth, |change| &change.key.0)) {
-            below.push(self.change(old.as_ref(), depth + 1, group)?);
+            let changed = self.change(old.as_ref(), depth + 1, group)?;
+            below.push(self.settle(changed)?);
         }
         self.gather(below, depth)
+    }
+
+    /// Writes a subtree that will be a page of its own whatever stands beside it, so that a large change is never held as a whole.
+    fn settle(&mut self, subtree: Subtree) -> Result<Subtree, KeyringError> {
+        match subtree {
+            Subtree::Inner(_) => Ok(self.write(subtree)?.map_or(Subtree::Empty, Subtree::Kept)),
+            small => Ok(small),
+        }
     }
 
     /// An inner page over `below`, or one leaf if so little is left.
@@ -142,6 +162,7 @@ impl Update<'_> {
             }
         };
         let page = self.staged.write(&self.pages.vault, kind, body)?;
+        self.staged.let_out(self.pages.store.as_ref())?;
         Ok(Some(Child { page, population }))
     }
 }

@@ -7,6 +7,7 @@ use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
 use oubliette_crypto::{CellShare, CryptoError, Handle, PageHeader, PageKind, Path, RootKey, Tag, seal_page};
 use sha2::{Digest, Sha256};
 
+use super::load::Load;
 use super::prepare::Moment;
 use super::{Facts, Writer};
 use crate::cell::RootPointer;
@@ -27,6 +28,8 @@ pub(super) struct Work {
     pub(super) prune: bool,
     /// People were lost: those of them in memory are stopped. Nothing else shares this commit.
     pub(super) stop_lost: bool,
+    /// People who come all at once; nothing else changes the tree.
+    pub(super) load: Option<Load>,
     /// A new root secret is needed.
     pub(super) deletion: bool,
     /// Damage hides which pages die: the cache may hold some of them, with seeds, and is emptied.
@@ -74,6 +77,7 @@ impl Work {
         self.changes.extend(other.changes);
         self.prune |= other.prune;
         self.stop_lost |= other.stop_lost;
+        self.load = self.load.take().or(other.load);
         self.deletion |= other.deletion;
         self.blind |= other.blind;
         self.persons += other.persons;
@@ -83,6 +87,15 @@ impl Work {
         self.intents.extend(other.intents);
         self.erased.extend(other.erased);
         self.publish.extend(other.publish);
+    }
+
+    /// Whether no other operation may join.
+    pub(super) fn is_alone(&self) -> bool {
+        self.stop_lost || self.load.is_some()
+    }
+
+    fn changes_nothing(&self, queues: &Queues, now: &Queues) -> bool {
+        self.changes.is_empty() && !self.deletion && self.load.is_none() && queues == now
     }
 
     /// The queues after this commit.
@@ -109,17 +122,32 @@ impl Writer {
         let core = Arc::clone(&self.core);
         let current = core.root();
         let queues = work.queues(&current.vault.queues);
-        if work.changes.is_empty() && !work.deletion && queues == current.vault.queues {
-            return Ok(facts(&core, &current.pointer, &current.pointer, moment.now));
+        if work.changes_nothing(&queues, &current.vault.queues) {
+            let facts = facts(&core, &current.pointer, &current.pointer, moment.now);
+            core.pages.store.remove(&std::mem::take(&mut self.dead))?;
+            return Ok(facts);
         }
         let Work {
-            mut staged, changes, prune, stop_lost, deletion, blind, persons, removed, publish, ..
+            mut staged,
+            changes,
+            prune,
+            load,
+            stop_lost,
+            deletion,
+            blind,
+            persons,
+            removed,
+            publish,
+            ..
         } = work;
         let secret = if deletion { Some(new_secret(&core)?) } else { None };
         let now = &current.node;
         let persons = now.persons.saturating_add_signed(persons);
         let (children, persons) = if prune {
             tree::prune(&core.pages, &mut staged, &now.children)?
+        } else if let Some(load) = load {
+            staged = Staged::in_parts(load.pages_at_a_time())?;
+            (load.write(&core, moment.now, &mut staged, &now.children)?, persons)
         } else if changes.is_empty() {
             (duplicate(&now.children)?, persons)
         } else {
@@ -220,8 +248,7 @@ fn new_secret(core: &Core) -> Result<NewSecret, KeyringError> {
 }
 
 fn write_pages(core: &Core, staged: &Staged) -> Result<(), KeyringError> {
-    let pages: Vec<_> = staged.pages.iter().map(|(id, raw)| (*id, raw.as_ref())).collect();
-    Ok(core.pages.store.write(&pages)?)
+    staged.write_out(core.pages.store.as_ref())
 }
 
 /// Moves every cell to a new secret. The commit point is the last `stage`: from then on all cells hold the new share, and

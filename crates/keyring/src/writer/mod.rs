@@ -5,6 +5,7 @@
 
 mod commit;
 mod give_up;
+mod load;
 mod op;
 mod prepare;
 mod queue;
@@ -69,8 +70,8 @@ impl Writer {
         let moment = Moment::now(&self.core);
         for job in jobs {
             let tags = job.op().tags(&self.core);
-            let alone = matches!(job.op(), Op::Prune | Op::GiveUp) && !accepted.is_empty();
-            let conflict = work.stop_lost || alone || tags.iter().any(|tag| busy.contains(tag));
+            let occupied = work.is_alone() || (job.op().is_alone() && !accepted.is_empty());
+            let conflict = occupied || tags.iter().any(|tag| busy.contains(tag));
             busy.extend(tags);
             if conflict {
                 later.push(job);

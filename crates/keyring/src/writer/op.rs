@@ -1,5 +1,7 @@
 //! What the writer can be asked for, and what it answers.
 
+use std::sync::Arc;
+
 use oubliette_crypto::{Handle, PageId, Path, Tag};
 
 use crate::core::Core;
@@ -15,9 +17,9 @@ pub(crate) enum Op {
         user: UserId,
         reopen: bool,
     },
-    /// Users that are new; those that exist are passed over.
+    /// Users that are new; those that exist are passed over. Shares its commit with nothing.
     BulkCreate {
-        users: Vec<UserId>,
+        users: Arc<Vec<UserId>>,
     },
     /// Distinct tags.
     Block {
@@ -55,12 +57,18 @@ impl Op {
     pub(super) fn tags(&self, core: &Core) -> Vec<Tag> {
         match self {
             Self::Create { user, .. } => vec![core.person_tag(user)],
-            Self::BulkCreate { users } => users.iter().map(|user| core.person_tag(user)).collect(),
             Self::Block { tags } | Self::RemoveFences { tags } => tags.clone(),
             Self::Erase { people } => people.iter().map(|(tag, _)| *tag).collect(),
             Self::Change { tag, .. } => vec![*tag],
-            Self::Swept { .. } | Self::Rotate | Self::Prune | Self::GiveUp | Self::Inventory => Vec::new(),
+            // Those that are alone in their commit meet nobody.
+            Self::BulkCreate { .. } | Self::Prune | Self::GiveUp => Vec::new(),
+            Self::Swept { .. } | Self::Rotate | Self::Inventory => Vec::new(),
         }
+    }
+
+    /// Whether the operation wants a commit of its own.
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self, Self::BulkCreate { .. } | Self::Prune | Self::GiveUp)
     }
 }
 

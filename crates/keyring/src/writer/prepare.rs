@@ -1,10 +1,12 @@
 //! Judging one operation against the current tree and working out what it changes. Nothing is written here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oubliette_crypto::{Handle, PageBody, PageId, PageKind, PageRef, Path, Tag};
 
 use super::commit::{Publish, Work};
+use super::load::Load;
 use super::{Blocking, Op, Outcome};
 use crate::core::{Core, Found, Root};
 use crate::error::KeyringError;
@@ -40,7 +42,7 @@ pub(super) fn prepare(
     let mut plan = Plan { core, root: &root, moment, work: Work::default() };
     let outcome = match op {
         Op::Create { user, reopen } => plan.create_one(user, reopen)?,
-        Op::BulkCreate { users } => plan.create_many(users)?,
+        Op::BulkCreate { users } => plan.load(users)?,
         Op::Block { tags } => plan.block(tags)?,
         Op::Erase { people } => plan.erase(people)?,
         Op::Change { tag, handle, paths, changes } => plan.change(tag, handle, paths, changes)?,
@@ -88,21 +90,17 @@ impl Plan<'_> {
         Ok(Outcome::Count(1))
     }
 
-    fn create_many(&mut self, users: Vec<UserId>) -> Result<Outcome, KeyringError> {
+    fn load(&mut self, users: Arc<Vec<UserId>>) -> Result<Outcome, KeyringError> {
         self.refuse_on_one_copy()?;
-        let before = self.work.persons;
-        let mut seen = std::collections::HashSet::new();
-        for user in users {
-            let tag = self.core.person_tag(&user);
-            if seen.insert(tag) && matches!(self.core.find(self.root, tag)?, Found::Nobody) {
-                self.create(tag, user)?;
-            }
-        }
-        Ok(Outcome::Count((self.work.persons - before).unsigned_abs()))
+        let load = Load::judge(self.core, self.root, users)?;
+        let people = load.people();
+        self.work.persons += i64::try_from(people).unwrap_or(i64::MAX);
+        self.work.load = (people > 0).then_some(load);
+        Ok(Outcome::Count(people))
     }
 
     fn create(&mut self, tag: Tag, user: UserId) -> Result<State, KeyringError> {
-        let mut state = State::fresh(user, self.moment.now)?;
+        let mut state = State::fresh(user, Handle::random()?, self.moment.now)?;
         let page = state.write(&self.core.pages, &mut self.work.staged)?;
         let handle = self.core.handle_tag(&state.identity.handle);
         // Reading the way to the new entry here leaves a damaged page to this operation alone.

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 /// Makes a loop device of a file; `None` where that is not allowed.
 pub fn losetup(file: &Path) -> Option<PathBuf> {
-    let output = Command::new("losetup").args(["--find", "--show"]).arg(file).stdin(Stdio::null()).output().ok()?;
+    let output =
+        Command::new("losetup").args(["--find", "--show"]).arg(file).stdin(Stdio::null()).output().ok()?;
     let device = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| PathBuf::from(device.trim()))
 }
@@ -31,7 +32,8 @@ impl LoopMount {
     /// What `mount` said, or that there is no loop device.
     pub fn new(file: &Path, options: &str) -> Result<Self, String> {
         let device = losetup(file).ok_or("no loop device")?;
-        let folder = tempfile::Builder::new().prefix("oubliette-loop-").tempdir().map_err(|e| e.to_string())?;
+        let folder =
+            tempfile::Builder::new().prefix("oubliette-loop-").tempdir().map_err(|e| e.to_string())?;
         let mut mount = Command::new("mount");
         mount.args(["-o", options]).arg(&device).arg(folder.path()).stdin(Stdio::null());
         match mount.output() {

@@ -71,7 +71,10 @@ impl TokenFile {
         match (&file.check, check(&file.tokens)) {
             (None, _) => Ok(file.tokens),
             (Some(said), Ok(found)) if *said == found => Ok(file.tokens),
-            _ => Err("its check does not match its tokens; leave the check out after a change by hand".to_owned()),
+            _ => {
+                Err("its check does not match its tokens; leave the check out after a change by hand"
+                    .to_owned())
+            }
         }
     }
 }

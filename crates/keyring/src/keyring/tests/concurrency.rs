@@ -3,7 +3,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use oubliette_crypto::{Handle, Path};
+use oubliette_crypto::{Path, Tag};
 use oubliette_engine::{EngineError, PageId, RawPage};
 
 use super::*;
@@ -243,7 +243,7 @@ fn a_refused_batch_costs_only_whom_it_was_refused_for() {
     let keyring = ground.create();
     keyring.create_subject(&user("ann"), false).unwrap();
     let too_long = (64 << 20) / 16 + 1;
-    keyring.core.root.write().unwrap().vault.queues.sweep = vec![Handle([1; 16]); too_long];
+    keyring.core.root.write().unwrap().vault.queues.intents = vec![Tag([1; 16]); too_long];
     let create = |name: &str| Op::Create { user: user(name), reopen: false };
     let tags = vec![keyring.core.person_tag(&user("ann"))];
     thread::scope(|scope| {

@@ -4,6 +4,7 @@ mod concurrency;
 mod crash;
 mod cuts;
 mod damage;
+mod load;
 mod on_disk;
 mod people;
 mod reopening;
@@ -44,6 +45,7 @@ impl Ground {
         KeyringOptions {
             page_cache_bytes: 1 << 20,
             subject_cache: 8,
+            bulk_people: 4096,
             lease_wait: Duration::from_millis(100),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ..KeyringOptions::default()
