@@ -138,7 +138,7 @@ impl Place {
         let device = Device::of(file.metadata()?.dev());
         let file_system = FileSystem::of(file)?;
         let journals_content = journals_content(file, &file_system, device);
-        let extents = extents(file).map_err(|error| error.to_string());
+        let extents = where_is(file).map_err(|error| error.to_string());
         Ok(Self { file_system, journals_content, extents, below: below::old_bytes(device) })
     }
 
@@ -189,6 +189,15 @@ const KNOWN: &[(u64, &str, bool)] = &[
     (0x2011_bab0, "exFAT", false),
     (0x7366_746e, "NTFS", false),
 ];
+
+/// Where a file's bytes lie. What a file system reserves behind its end (XFS does) comes and goes, and is no part of it.
+pub(super) fn where_is(file: &File) -> std::io::Result<Vec<Extent>> {
+    let end = file.metadata()?.len();
+    let mut found = extents(file)?;
+    found.retain(|extent| extent.logical < end);
+    found.iter_mut().for_each(|extent| extent.length = extent.length.min(end - extent.logical));
+    Ok(found)
+}
 
 /// Bytes that follow one another in file and on disk are one piece, however the file system lists them.
 fn pieces(extents: &[Extent]) -> Vec<(u64, u64, u64)> {

@@ -3,10 +3,8 @@
 use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 
-use oubliette_locked::extents;
-
 use super::ErasureClass;
-use super::place::{Doubt, Overwriting, Place, class_of};
+use super::place::{Doubt, Overwriting, Place, class_of, where_is};
 
 /// What was seen of one file in this run.
 #[derive(Default)]
@@ -23,7 +21,7 @@ impl Watch {
         let Ok(place) = Place::of(file) else { return };
         let overwriting = match overwrite() {
             Err(why) => Overwriting::Failed(why),
-            Ok(()) if place.is_where(&extents(file)) => Overwriting::Stayed,
+            Ok(()) if place.is_where(&where_is(file)) => Overwriting::Stayed,
             Ok(()) => Overwriting::Moved,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { place, overwriting });
@@ -33,7 +31,7 @@ impl Watch {
     pub(super) fn judge(&self, file: &File) -> (ErasureClass, Vec<Doubt>) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(seen) = seen.as_mut() else { return (ErasureClass::E0, vec![Doubt::Unseen]) };
-        let now = extents(file);
+        let now = where_is(file);
         if seen.overwriting == Overwriting::Stayed && !seen.place.is_where(&now) {
             seen.overwriting = Overwriting::Moved;
         }
