@@ -15,7 +15,7 @@ const INK: Rgb888 = Rgb888::new(0x22, 0x22, 0x22);
 const PALE: Rgb888 = Rgb888::new(0xdd, 0xdd, 0xdd);
 const COLORS: [Rgb888; 2] = [Rgb888::new(0xc0, 0x39, 0x2b), Rgb888::new(0x1f, 0x5f, 0xa8)];
 /// Room around the plot itself: left, top, right, bottom.
-const ROOM: (i32, i32, i32, i32) = (70, 100, 30, 55);
+const ROOM: (i32, i32, i32, i32) = (70, 100, 45, 55);
 /// Lines across.
 const STEPS: i32 = 5;
 

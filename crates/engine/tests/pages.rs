@@ -330,3 +330,30 @@ fn what_sled_loses_in_an_unclean_stop_is_brought_back() {
     assert!(mirror.ill().is_empty() && !plane.note.exists());
     assert!(whole(&mirror, &pages));
 }
+
+/// How many pages there are, copy `a` says: nothing reads them all at every opening.
+#[test]
+fn a_bloated_copy_b_is_made_small_at_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SledOptions { compact_over: 1 << 20, ..SledOptions::default() };
+    let plane = KeyPlane::in_folder(folder.path(), VAULT, options);
+    let mirror = plane.create().unwrap();
+    for fill in 0..4 {
+        let pages: Vec<_> = (0..1500).map(|n| page(n, fill)).collect();
+        mirror.write(&pages.iter().map(|(id, page)| (*id, &**page)).collect::<Vec<_>>()).unwrap();
+    }
+    mirror.remove(&(100..1500).map(|n| page(n, 0).0).collect::<Vec<_>>()).unwrap();
+    let left: Vec<_> = (0..100).map(|n| page(n, 3)).collect();
+    let size = || {
+        let folder = std::fs::read_dir(&plane.b).unwrap().flatten().find(|entry| entry.path().is_dir());
+        std::fs::metadata(folder.unwrap().path().join("db")).unwrap().len()
+    };
+    mirror.close().unwrap();
+    drop(mirror);
+    let before = size();
+    let mirror = plane.open(&mut |_, _| {}).unwrap();
+    assert!(whole(&mirror, &left) && mirror.read(&page(100, 0).0).unwrap().is_none());
+    mirror.close().unwrap();
+    drop(mirror);
+    assert!(size() < before / 2, "{} of {before}", size());
+}

@@ -40,14 +40,14 @@ pub(super) fn measure(dir: &Path, effort: Effort, tell: &mut dyn FnMut(Figure)) 
         tell(at.fact("bytes on disk each, both copies", each).on("disk", size as f64));
         let openings = Openings::measure(&dir, effort.rounds)?;
         tell(at.fact("first opening after that, s", openings.first));
-        let ratios = openings.ratios();
+        let ratio = vec![openings.ratio()];
         tell(Figure::spread(&at.name("opening the vault, s"), openings.vault));
         let name = at.name("opening the vault / its bare sled databases");
         // At small sizes both are a few syncs of small files, of which the vault has more.
         tell(if size < 1_000_000 {
-            Figure::spread(&name, ratios)
+            Figure::spread(&name, ratio)
         } else {
-            Figure::at_most(&name, ratios, 1.5)
+            Figure::at_most(&name, ratio, 1.5)
         });
     }
     // The configured caches are full at the first size already; the rest is sled's table of its nodes.

@@ -41,7 +41,8 @@ impl AnchorFile {
         let free = [0; BLOCK];
         // Block by block: written in one go they would be one large page of the page cache, all of which each later write
         // looks at.
-        let blocks = [slot.as_slice(), &slot].into_iter().chain(std::iter::repeat_n(free.as_slice(), AREA / BLOCK));
+        let blocks =
+            [slot.as_slice(), &slot].into_iter().chain(std::iter::repeat_n(free.as_slice(), AREA / BLOCK));
         replace_file_with(path, blocks)?;
         Self::open_file(path)
     }

@@ -93,7 +93,10 @@ fn records_come_back_in_order_with_what_they_lead_to() {
     assert_eq!((found.covered, found.redo.len(), found.clean), (0, 3, false));
     assert_eq!(found.state, written.state);
     assert_eq!(found.redo[1].changes.len(), 90);
-    assert_eq!(found.redo[0].changes, [(vec![36, 0], None), (vec![36, 1], Some(vec![1; 100])), (vec![36, 2], Some(vec![1; 100]))]);
+    assert_eq!(
+        found.redo[0].changes,
+        [(vec![36, 0], None), (vec![36, 1], Some(vec![1; 100])), (vec![36, 2], Some(vec![1; 100]))]
+    );
     written.file.write_slots(&written.key, &written.state, true).unwrap();
     let covered = written.open().unwrap();
     assert_eq!((covered.covered, covered.redo.len(), covered.clean), (3, 0, true));

@@ -27,7 +27,10 @@ struct Group {
 
 /// Where the callers of a group wait for it and find what became of their batches.
 #[derive(Default)]
-struct Answers(OnceLock<Vec<Mutex<Option<Result<(), EngineError>>>>>);
+struct Answers(OnceLock<Vec<Mutex<Option<Outcome>>>>);
+
+/// What became of one batch.
+type Outcome = Result<(), EngineError>;
 
 impl GroupCommit {
     /// Hands in a batch and answers its outcome. `apply` runs on one thread at a time, on batches of at most

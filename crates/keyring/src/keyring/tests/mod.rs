@@ -1,5 +1,6 @@
 //! The keyring over stores in memory, and over stores that fail.
 
+mod caches;
 mod cases;
 mod concurrency;
 mod crash;
