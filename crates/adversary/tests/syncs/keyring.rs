@@ -57,7 +57,7 @@ fn cut_where_refused(file: &str) -> (Result<(), KeyringError>, Keyring, tempfile
     made.close();
     drop(made);
     let parts = parts(folder.path(), false);
-    let refused: Vec<Refused> = open_as(&folder.path().join(file));
+    let refused: Vec<Refused> = open_as(&folder.path().join(file)).into_iter().map(Refused::Of).collect();
     let leaf = Leaf { class: Class::Saves, compartment: 1, branch: Branch::Items, seq: 1 };
     let (answer, keyring) = refusing(&refused, || {
         let keyring = keyring(parts, folder.path(), false);
