@@ -58,5 +58,15 @@ fn random_histories() {
         Ok(())
     });
     outcome.unwrap_or_else(|error| panic!("OUBLIETTE_TAPE_SEED={seed}: {error}"));
-    println!("{:?}", done.borrow());
+    let done = done.borrow();
+    println!("{done:?}");
+    let times = |what| done.get(what).copied().unwrap_or(0);
+    println!(
+        "assured: random histories: {cases}, with {} erasures, {} power cuts, {} seizures within an event, {} restored backups: nothing erased \
+         reached, nothing living missed",
+        times("erase"),
+        times("power cut"),
+        times("strike"),
+        times("restore"),
+    );
 }
