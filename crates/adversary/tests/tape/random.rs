@@ -14,7 +14,7 @@ use crate::op::{Op, PEOPLE};
 use crate::sketch::Histories;
 
 /// The histories of every day are always the same, so that a failure is the last change's. New ones are asked for.
-const EVERY_DAY: u64 = 1;
+const EVERY_DAY: u64 = 5;
 const CASES: u32 = 4;
 const EVENTS: std::ops::Range<usize> = 50..80;
 
