@@ -25,7 +25,11 @@ fn main() -> ExitCode {
     let outcome = match args.split_first() {
         Some((verb, rest)) if verb == "test" => test::run(rest, install),
         Some((verb, [])) if verb == "check" => check::run(install),
-        Some((verb, rest)) if verb == "mutants" => mutants::run(rest),
+        Some((verb, [])) if verb == "mutants" => mutants::run(None, None),
+        Some((verb, [flag, shard])) if verb == "mutants" && flag == "--shard" => {
+            mutants::run(None, Some(shard))
+        }
+        Some((verb, [name])) if verb == "mutants" => mutants::run(Some(name), None),
         Some((verb, _)) if verb == "help" || verb == "--help" => {
             println!("{HELP}");
             Ok(())

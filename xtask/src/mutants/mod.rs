@@ -11,14 +11,12 @@ use mutation::{Mutation, Suite};
 use scratch::Scratch;
 use std::{collections::BTreeSet, time::Instant};
 
-/// Runs the mutation of this name, or every mutation, or with `--shard n/m` the n-th part of m of them.
-pub(crate) fn run(args: &[String]) -> Result<(), String> {
+/// Runs the mutation of this name, or every mutation, or with a shard `n/m` the n-th part of m of them.
+pub(crate) fn run(only: Option<&str>, shard: Option<&str>) -> Result<(), String> {
     let mut mutations = mutation::all(&command::root())?;
-    match args {
-        [] => {}
-        [flag, shard] if flag == "--shard" => mutations = part(mutations, shard)?,
-        [name] => mutations.retain(|mutation| mutation.name == *name),
-        _ => return Err("which mutation? One name, or --shard n/m".to_owned()),
+    mutations.retain(|mutation| only.is_none_or(|only| mutation.name == only));
+    if let Some(shard) = shard {
+        mutations = part(mutations, shard)?;
     }
     if mutations.is_empty() {
         return Err("there is no such mutation".to_owned());

@@ -61,7 +61,8 @@ pub fn close(evidence: &Evidence) -> Report {
     }
     for pointer in &pointers {
         for root in &roots {
-            pages.learn(cell::root_page_key(root, pointer).map(|key| (pointer.root_page, key)));
+            let key = cell::root_page_key(root, pointer);
+            pages.guess(key.map(|key| (pointer.root_page, key)), &mut report);
         }
     }
     pages.learn_loose(&memory);

@@ -64,8 +64,14 @@ impl<'e> Pages<'e> {
         self.used.contains(key)
     }
 
-    pub(super) fn learn(&mut self, page: Option<PageRef>) {
-        self.named.extend(page);
+    /// A key that may be this page's, worked out rather than found: only if it is does it count as a key.
+    pub(super) fn guess(&mut self, page: Option<PageRef>, report: &mut Report) {
+        if let Some((id, key)) = page {
+            let candidates = self.by_id.get(&id).cloned().unwrap_or_default();
+            if self.attempt(&key, &candidates, report) {
+                self.known.insert(key);
+            }
+        }
     }
 
     /// Keys that may be any page's.
@@ -113,7 +119,9 @@ impl<'e> Pages<'e> {
         true
     }
 
-    fn attempt(&mut self, key: &Key, candidates: &[usize], report: &mut Report) {
+    /// Tries a key on these pages; whether it opened one.
+    fn attempt(&mut self, key: &Key, candidates: &[usize], report: &mut Report) -> bool {
+        let mut opened = false;
         for at in candidates {
             let Some(slot) = self.sealed.get_mut(*at) else { continue };
             let Some(sealed) = slot else { continue };
@@ -123,8 +131,10 @@ impl<'e> Pages<'e> {
                 self.used.insert(*key);
                 report.counts.pages_opened += 1;
                 *slot = None;
+                opened = true;
             }
         }
+        opened
     }
 
     fn read(&mut self, id: [u8; 12], kind: PageKind, body: Vec<u8>, report: &mut Report) {

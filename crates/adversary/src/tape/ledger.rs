@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oubliette_keyring::{LedgerError, RootLedger, RootRecord};
+use oubliette_keyring::{LedgerError, RootLedger, RootRecord, Settled};
 
 use super::{GONE, Tape, Tear};
 
@@ -41,5 +41,10 @@ impl RootLedger for TapeLedger {
 
     fn last(&self) -> Result<u64, LedgerError> {
         self.inner.last()
+    }
+    fn settle(&self, deletions: u64, newest: &RootRecord) -> Result<Settled, LedgerError> {
+        self.tape.other(&newest.encode());
+        let torn = |tear: Tear| drop(tear.takes(0).then(|| self.inner.settle(deletions, newest)));
+        self.tape.call(|| self.inner.settle(deletions, newest), torn, gone)
     }
 }

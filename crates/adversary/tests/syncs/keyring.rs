@@ -48,23 +48,40 @@ fn keyring(parts: Parts, folder: &Path, create: bool) -> Keyring {
     .unwrap()
 }
 
-/// A vault with ann in it, opened where syncs of one of its files are refused; and what became of ann's deletion of an item.
-fn cut_where_refused(file: &str) -> (Result<(), KeyringError>, Keyring, tempfile::TempDir) {
+/// A vault with ann in it, opened where syncs of one of its files are refused; and what became of an operation.
+fn where_refused(
+    file: &str,
+    act: impl FnOnce(&Keyring) -> Result<(), KeyringError> + Send,
+) -> (Result<(), KeyringError>, Keyring, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let ann = UserId::new("ann").unwrap();
     let made = keyring(parts(folder.path(), true), folder.path(), true);
-    made.create_subject(&ann, false).unwrap();
+    made.create_subject(&UserId::new("ann").unwrap(), false).unwrap();
     made.close();
     drop(made);
     let parts = parts(folder.path(), false);
-    let refused: Vec<Refused> = open_as(&folder.path().join(file));
-    let leaf = Leaf { class: Class::Saves, compartment: 1, branch: Branch::Items, seq: 1 };
+    let refused: Vec<Refused> = open_as(&folder.path().join(file)).into_iter().map(Refused::Of).collect();
     let (answer, keyring) = refusing(&refused, || {
         let keyring = keyring(parts, folder.path(), false);
-        let subject = keyring.subject(&ann).unwrap();
-        (keyring.cut(&subject, vec![Cut::leaf(&leaf).unwrap()]).map(drop), keyring)
+        (act(&keyring), keyring)
     });
     (answer, keyring, folder)
+}
+
+/// Forgets something of ann's.
+fn cut(keyring: &Keyring) -> Result<(), KeyringError> {
+    let subject = keyring.subject(&UserId::new("ann").unwrap())?;
+    let leaf = Leaf { class: Class::Saves, compartment: 1, branch: Branch::Items, seq: 1 };
+    keyring.cut(&subject, vec![Cut::leaf(&leaf)?]).map(drop)
+}
+
+#[test]
+fn a_creation_fails_with_the_sync_of_its_cell() {
+    if !can_refuse() {
+        return;
+    }
+    let create = |keyring: &Keyring| keyring.create_subject(&UserId::new("bob").unwrap(), false).map(drop);
+    let (answer, _keyring, _folder) = where_refused("cell", create);
+    assert!(answer.is_err(), "a creation was acknowledged although its cell could not be synced");
 }
 
 #[test]
@@ -73,7 +90,7 @@ fn a_deletion_fails_with_the_sync_of_its_cell_or_its_ledger() {
         return;
     }
     for file in ["cell", "ledger"] {
-        let (answer, keyring, _folder) = cut_where_refused(file);
+        let (answer, keyring, _folder) = where_refused(file, cut);
         assert!(answer.is_err(), "a deletion was acknowledged although its {file} could not be synced");
         let after = keyring.rotate();
         assert!(
@@ -89,7 +106,7 @@ fn a_deletion_goes_on_with_one_copy_of_the_pages() {
     if !can_refuse() {
         return;
     }
-    let (answer, keyring, folder) = cut_where_refused("slots");
+    let (answer, keyring, folder) = where_refused("slots", cut);
     answer.unwrap();
     assert!(keyring.ill().iter().any(|reason| reason.contains("copy a")), "a failed sync was passed over");
     assert_eq!(std::fs::read(folder.path().join("note")).unwrap(), b"a\n");

@@ -2,11 +2,14 @@
 
 use std::fmt::Debug;
 
-use oubliette_crypto::{CellShare, VaultId};
-use oubliette_engine::{Blobs, EngineError, PackBlobs, PageId, PageStore, SledOptions, SledPages, SlotFile};
+use oubliette_crypto::{AnchorKey, CellShare, VaultId};
+use oubliette_engine::{
+    Batch, Blobs, Engine, EngineError, PackBlobs, PageId, PageStore, SledEngine, SledOptions, SledPages,
+    SlotFile,
+};
 use oubliette_keyring::{ErasureClass, FileCell, FileLedger, RootCell, RootLedger, RootPointer, RootRecord};
 
-use crate::kernel::{Refused, can_refuse, refusing};
+use crate::kernel::{Refused, can_refuse, open_as, refusing, syncs_itself};
 
 const VAULT: VaultId = VaultId([7; 16]);
 
@@ -168,4 +171,31 @@ fn blobs() {
         store.create(None).and_then(|mut writer| writer.reserve(1)).is_err(),
         "a failed sync was passed over"
     );
+}
+
+/// A commit is one record in the anchor file, which is opened so that each write into it is a sync.
+#[test]
+fn rows() {
+    if !can_refuse() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let anchor = folder.path().join("anchor");
+    let options = SledOptions { create: true, ..SledOptions::default() };
+    let engine =
+        SledEngine::open(&folder.path().join("rows"), &anchor, &AnchorKey::generate().unwrap(), options);
+    let engine = engine.unwrap();
+    let put = |n: u8| {
+        let mut batch = Batch::new();
+        batch.put([n], [n]);
+        engine.commit(batch)
+    };
+    put(1).unwrap();
+    let numbers = open_as(&anchor);
+    let synced: Vec<bool> = numbers.iter().filter_map(|number| syncs_itself(*number)).collect();
+    assert!(synced.iter().all(|synced| *synced), "a commit was acknowledged without a sync");
+    let refused: Vec<Refused> = numbers.into_iter().map(Refused::WritesInto).collect();
+    let answer = refusing(&refused, || put(2));
+    assert!(answer.is_err(), "a commit was acknowledged without its record");
+    assert!(matches!(put(3), Err(EngineError::Poisoned { .. })), "a failed write was passed over");
 }

@@ -69,6 +69,11 @@ impl History {
             },
             Doubt::Region { who, new } => {
                 let person = &mut self.people[who];
+                if !person.alive {
+                    // Nobody was told that they are back, but their id was given to the vault again.
+                    person.unknown = false;
+                    person.maybe.push(person.id.clone());
+                }
                 let old = if there(&new) { person.region.replace(new) } else { Some(new) };
                 person.maybe.extend(old);
             }
