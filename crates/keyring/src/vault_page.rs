@@ -15,7 +15,7 @@ pub(crate) struct VaultPage {
     pub(crate) queues: Queues,
     pub(crate) last_deletion: LastDeletion,
     /// The chains' pages, which die when the queues are rewritten.
-    sweep: Option<PageRef>,
+    pub(crate) sweep: Option<PageRef>,
     intents: Option<PageRef>,
     pages: Vec<PageId>,
 }
@@ -114,7 +114,7 @@ impl VaultPage {
         self.sweep.iter().chain(&self.intents)
     }
 
-    fn encode(&self) -> Result<PageBody, Malformed> {
+    pub(crate) fn encode(&self) -> Result<PageBody, Malformed> {
         let count = |n: usize| u32::try_from(n).map(u32::to_be_bytes).map_err(|_| Malformed);
         let last = &self.last_deletion;
         let mut page = BodyWriter::new();
@@ -134,7 +134,7 @@ impl VaultPage {
     }
 
     /// The page without its queues, and how long they are.
-    fn decode(body: &PageBody) -> Result<(Self, usize, usize), Malformed> {
+    pub(crate) fn decode(body: &PageBody) -> Result<(Self, usize, usize), Malformed> {
         let mut fields = Reader::new(body.expose());
         let keys = VaultKeys {
             tag: TagKey::from_slice(fields.take(32)?).map_err(|_| Malformed)?,
