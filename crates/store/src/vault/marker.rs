@@ -28,7 +28,9 @@ pub(super) struct Marker {
     pub(super) wipe: Vec<PathBuf>,
 }
 
+/// An unknown member is a damaged name of one that is known: left out, `wipe` would be forgotten in silence.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Json {
     vault: String,
     format: u32,
