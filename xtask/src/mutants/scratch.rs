@@ -11,9 +11,6 @@ use std::{
 /// Seconds after which a build with its test is ended: a mistake may well make it hang.
 const LONGEST: &str = "900";
 
-/// Packages in which little is computed.
-const QUICKLY_BUILT: [&str; 3] = ["engine", "keyring", "store"];
-
 /// A copy of what is tracked. Files that did not change keep their times, so that little is built again.
 pub(crate) struct Scratch {
     src: PathBuf,

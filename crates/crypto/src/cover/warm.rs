@@ -102,7 +102,8 @@ mod tests {
         };
         let warm = count(&cover) - 1;
         assert!((1..=4).contains(&warm), "{warm} warm nodes");
-        let paths = [vec![Path::leaf(&leaf(1, 65)).unwrap()], items_through(Class::Chat, 1, 61).unwrap()].concat();
+        let paths =
+            [vec![Path::leaf(&leaf(1, 65)).unwrap()], items_through(Class::Chat, 1, 61).unwrap()].concat();
         let mut cold = fresh();
         for cover in [&mut cover, &mut cold] {
             cover.cut::<CryptoError>(&paths, &mut |_| Err(CryptoError::Unopenable), &mut Vec::new()).unwrap();

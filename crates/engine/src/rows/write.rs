@@ -26,10 +26,7 @@ impl Rows {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 let refused = || self.folder.poison().check();
-                std::iter::once(Err(error))
-                    .chain(std::iter::repeat_with(refused))
-                    .take(count)
-                    .collect()
+                std::iter::once(Err(error)).chain(std::iter::repeat_with(refused)).take(count).collect()
             }
         }
     }
@@ -131,7 +128,9 @@ impl Rows {
         if !group.contains_key(key) {
             group.insert(key.to_vec(), Touched { old: self.get(key)?, new: None });
         }
-        group.get_mut(key).ok_or_else(|| EngineError::Poisoned { reason: "a group lost track of a row".into() })
+        group
+            .get_mut(key)
+            .ok_or_else(|| EngineError::Poisoned { reason: "a group lost track of a row".into() })
     }
 
     /// A digest may only move on from rows that were found to be those it stands for.

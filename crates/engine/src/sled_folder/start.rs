@@ -9,9 +9,8 @@ use super::live::{Live, sled_error};
 use super::{SEGMENT_SIZE, SledOptions, snapshots};
 use crate::EngineError;
 use crate::durable::{
-    copy_tree, entries, remove_file, remove_folder, replace_file, settle_files_on_medium, sync_parent, sync_path,
-    sync_tree,
-    write_again,
+    copy_tree, entries, remove_folder, replace_file, settle_files_on_medium, sync_parent, sync_path,
+    sync_tree, write_again,
 };
 
 const FIRST: u32 = 1;
