@@ -3,13 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use oubliette_client::Client;
 use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy, scratch};
 
-use crate::cuts::{Counts, epochs, no_old_share};
+use crate::cuts::{Counts, no_share_before};
 use crate::history::{Expected, History, Manner};
 use crate::http::{Unheard, act};
 use crate::inspect::Inspector;
@@ -46,8 +45,8 @@ const CUTS: u64 = 12;
 /// Something that a client was told, and how many calls the device had answered by then.
 struct Heard {
     calls: usize,
-    /// Oldest epoch whose share may still be in the cell.
-    oldest: u64,
+    /// Of an erasure: shares from before this generation of the key plane are gone from the cell.
+    generation: u64,
 }
 
 /// A new, empty file system. `None` where its tools are missing or it may not be mounted, with a line that says so.
@@ -124,7 +123,7 @@ fn one_round(kind: &Kind, empty: &Blocks, round: u64, cuts: u64) -> Counts {
         let acknowledged =
             [0, 1].map(|n: usize| heard[n].iter().filter(|heard| heard.calls <= point).count());
         let before = heard.iter().flatten().filter(|heard| heard.calls <= point);
-        let oldest = before.map(|heard| heard.oldest).max().unwrap_or(0);
+        let erased = before.map(|heard| heard.generation).max().unwrap_or(0);
         let expected = Expected { made: true, acknowledged, disk: Manner::Honest };
         let at = format!(
             "{} round {round}, cut after call {point} of {}, {} in flight, {strategy:?}, acknowledged {acknowledged:?}",
@@ -132,7 +131,7 @@ fn one_round(kind: &Kind, empty: &Blocks, round: u64, cuts: u64) -> Counts {
             calls.len(),
             point - done
         );
-        look(kind, &left, &mut inspector, expected, oldest, &at);
+        look(kind, &left, &mut inspector, expected, erased, &at);
         counts.held(&histories, expected);
     }
     counts
@@ -162,27 +161,18 @@ fn run(kind: &Kind, empty: &Blocks, histories: &[History; 2]) -> (Vec<BlockCall>
 }
 
 fn play(device: &BlockDevice, client: &Client, data: &Path, ops: &[Op]) -> Vec<Heard> {
-    static READING: Mutex<()> = Mutex::new(());
     let mut heard = Vec::new();
-    let mut oldest = 0;
     for op in ops {
         match act(client, data, op) {
-            Ok(()) => {}
+            Ok(generation) => heard.push(Heard { calls: device.len(), generation }),
             Err(Unheard::Refused(why)) => panic!("{op:?} was refused: {why}"),
             Err(Unheard::Gone) => panic!("the service is gone at {op:?}"),
         }
-        let calls = device.len();
-        if matches!(op, Op::Erase(_)) {
-            // The other client's deletion may be under way: then one slot is newer, which asks for no more than what is true.
-            let _one = READING.lock().unwrap_or_else(PoisonError::into_inner);
-            oldest = epochs(&cat(&data.join("root.cell"))).into_iter().min().unwrap_or(0).max(oldest);
-        }
-        heard.push(Heard { calls, oldest });
     }
     heard
 }
 
-fn look(kind: &Kind, left: &Blocks, inspector: &mut Inspector, expected: Expected, oldest: u64, at: &str) {
+fn look(kind: &Kind, left: &Blocks, inspector: &mut Inspector, expected: Expected, erased: u64, at: &str) {
     let folder = scratch();
     let image = folder.path().join("image");
     left.write(&image).unwrap();
@@ -192,7 +182,7 @@ fn look(kind: &Kind, left: &Blocks, inspector: &mut Inspector, expected: Expecte
         Err(error) => panic!("{at}: the file system does not mount: {error}; {}", keep(folder)),
     };
     let vault = mount.path().join("vault");
-    no_old_share(&cat(&vault.join("root.cell")), oldest, at);
+    no_share_before(&cat(&vault.join("root.cell")), erased, at);
     let fsck = server::run(&vault, &["fsck"]);
     let found = if fsck.code == Some(0) {
         inspector.look(mount.path(), expected)
@@ -203,7 +193,7 @@ fn look(kind: &Kind, left: &Blocks, inspector: &mut Inspector, expected: Expecte
         drop(mount);
         panic!("{at}: {what}\nthe image is kept in {}", keep(folder));
     }
-    no_old_share(&cat(&vault.join("root.cell")), oldest, at);
+    no_share_before(&cat(&vault.join("root.cell")), erased, at);
 }
 
 /// A file's bytes, read by another process: this one serves the device below, and must never wait for itself.

@@ -235,8 +235,19 @@ pub(crate) fn no_old_share(cell: &[u8], oldest: u64, at: &str) {
     );
 }
 
+/// The same told by generation: a slot keeps the pointer of the deletion that put its share there.
+pub(crate) fn no_share_before(cell: &[u8], generation: u64, at: &str) {
+    let cell = MemoryCell::from_image(cell.to_vec()).and_then(|cell| cell.read()).unwrap();
+    let found: Vec<u64> = cell.slots.iter().map(|slot| slot.pointer.generation).collect();
+    let old = found.iter().any(|found| *found < generation);
+    assert!(
+        !old,
+        "{at}: the cell still holds the shares of generations {found:?}, an erasure was acknowledged in {generation}"
+    );
+}
+
 /// Epochs of the whole share slots: a share whose randomness is torn is lost.
-pub(crate) fn epochs(cell: &[u8]) -> Vec<u64> {
+fn epochs(cell: &[u8]) -> Vec<u64> {
     let read = MemoryCell::from_image(cell.to_vec()).and_then(|cell| cell.read());
     read.map_or_else(|_| Vec::new(), |state| state.slots.iter().map(|slot| slot.epoch).collect())
 }

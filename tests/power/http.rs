@@ -6,6 +6,8 @@ use oubliette_client::{
     Client, ClientError, ConsentGiven, NewMessage, SaveOptions, SteamSecrets, SubjectFacts, Window,
 };
 
+use serde_json::Value;
+
 use crate::model::{ACCOUNT, FIELDS, GAME, Op, PURPOSES, User, user};
 use crate::server;
 
@@ -26,8 +28,10 @@ impl From<ClientError> for Unheard {
     }
 }
 
-/// Does it, and answers once it is acknowledged. What only an operator does (a restart, a sweep) the service does by itself.
-pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<(), Unheard> {
+/// Does it, and answers once it is acknowledged: of an erasure the generation of the key plane that made it true, else 0. What only an
+/// operator does (a restart, a sweep) the service does by itself.
+pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<u64, Unheard> {
+    let mut generation = 0;
     match op {
         Op::Come(who) => drop(client.put_subject(&user(*who), &SubjectFacts::default(), false)?),
         Op::Save { who, slot, content } => {
@@ -75,14 +79,18 @@ pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<(), Unheard> 
         Op::Unblock { who, peer } => client.unblock(&user(*who), &user(*peer))?,
         Op::Erase(who) => {
             for who in who {
-                if !server::erase(data, &user(*who)) {
-                    return Err(Unheard::Gone);
+                let ended = server::run(data, &["--json", "subject", "erase", &user(*who), "--yes"]);
+                if ended.code != Some(0) {
+                    return Err(Unheard::Refused(format!("{ended:?}")));
                 }
+                let record: Value = serde_json::from_str(&ended.stdout).unwrap();
+                assert_eq!(record["state"], "erased");
+                generation = record["generation_after"].as_u64().unwrap();
             }
         }
         Op::Sweep | Op::Fsck | Op::Reopen | Op::Compact | Op::Die => {}
     }
-    Ok(())
+    Ok(generation)
 }
 
 fn slot_name(slot: u8) -> String {
