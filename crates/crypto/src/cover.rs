@@ -43,6 +43,7 @@ mod node;
 mod pack;
 mod read;
 mod secrets;
+mod warm;
 
 pub use fragment::FragmentError;
 pub use read::HighestCut;
@@ -53,6 +54,7 @@ use zeroize::Zeroizing;
 
 use crate::{CryptoError, Leaf, ObjectKey, PageBody, PageId, PageRef, Path, TreeSeed};
 use node::Node;
+use warm::Warm;
 
 /// Opens a cover page and answers its plaintext.
 pub type Load<'a, E> = dyn FnMut(&PageRef) -> Result<PageBody, E> + 'a;
@@ -62,12 +64,13 @@ pub type Write<'a, E> = dyn FnMut(&PageBody) -> Result<PageRef, E> + 'a;
 /// What of a person's tree has not been forgotten.
 pub struct Cover {
     root: Node,
+    warm: Warm,
 }
 
 impl Cover {
     /// A tree in which nothing is cut.
     pub fn fresh(seed: TreeSeed) -> Self {
-        Self { root: Node::Seed(seed) }
+        Self { root: Node::Seed(seed), warm: Warm::default() }
     }
 
     /// Reads what [`Cover::pack`] answered.
@@ -76,7 +79,7 @@ impl Cover {
             CoverForm::Inline => fragment::decode_inline(bytes)?,
             CoverForm::Page => fragment::decode_root_page(bytes)?,
         };
-        Ok(Self { root })
+        Ok(Self { root, warm: Warm::default() })
     }
 
     /// The key of a leaf; `None` if the leaf was cut.
@@ -85,7 +88,12 @@ impl Cover {
         leaf: &Leaf,
         load: &mut Load<'_, E>,
     ) -> Result<Option<ObjectKey>, E> {
-        read::derive(&self.root, &Path::leaf(leaf)?, 0, load)
+        let path = Path::leaf(leaf)?;
+        let warm = Warm::serves(leaf).then_some(&self.warm);
+        match warm.and_then(|warm| warm.derive(&path)) {
+            Some(key) => Ok(Some(key)),
+            None => read::derive(&self.root, &path, 0, load, warm),
+        }
     }
 
     /// True if everything at and below `path` is cut.
@@ -113,6 +121,7 @@ impl Cover {
         load: &mut Load<'_, E>,
         dead: &mut Vec<PageId>,
     ) -> Result<bool, E> {
+        self.warm.clear();
         let mut changed = false;
         for path in paths {
             changed |= cut::cut(&mut self.root, path, 0, load, dead)?;

@@ -65,6 +65,15 @@ impl Path {
     pub fn is_prefix_of(&self, other: &Self) -> bool {
         self.len <= other.len && self.bits().eq(other.bits().take(self.len()))
     }
+    /// The node at the first `len` bits, or this one if there are no more.
+    pub(crate) fn first(mut self, len: usize) -> Self {
+        self.len = self.len.min(u8::try_from(len).unwrap_or(u8::MAX));
+        for (at, byte) in self.bits.iter_mut().enumerate() {
+            let kept = usize::from(self.len).saturating_sub(8 * at).min(8) as u32;
+            *byte &= u8::MAX.checked_shl(8 - kept).unwrap_or(0);
+        }
+        self
+    }
     /// The child on the given side.
     pub(crate) fn push(mut self, bit: bool) -> Result<Self, CryptoError> {
         let at = self.len();

@@ -25,6 +25,15 @@ pub(crate) fn descend(seed: &TreeSeed, steps: impl IntoIterator<Item = bool>) ->
     })
 }
 
+/// The seed of the node at the end of `steps`.
+pub(crate) fn descend_to(seed: &TreeSeed, steps: impl IntoIterator<Item = bool>) -> TreeSeed {
+    let mut steps = steps.into_iter();
+    wiped(|| match steps.next() {
+        None => TreeSeed::fill(|copy| copy.copy_from_slice(seed.expose())),
+        Some(first) => steps.fold(child(seed, first), |seed, right| child(&seed, right)),
+    })
+}
+
 /// [`tree_child`] for callers that wipe the stack once after many steps.
 pub(crate) fn child(seed: &TreeSeed, right: bool) -> TreeSeed {
     TreeSeed::fill(|child| hmac(seed.expose(), &[labels::TREE_CHILD, &[u8::from(right)]], child))

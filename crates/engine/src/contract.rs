@@ -35,9 +35,9 @@ fn check_key(key: &[u8]) -> Result<(), EngineError> {
 }
 
 /// Judges a batch's preconditions in order against what `get` answers.
-pub(crate) fn judge<'a>(
-    batch: &'a Batch,
-    mut get: impl FnMut(&'a [u8]) -> Result<Option<Vec<u8>>, EngineError>,
+pub(crate) fn judge(
+    batch: &Batch,
+    mut get: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, EngineError>,
 ) -> Result<(), EngineError> {
     for (index, precondition) in batch.preconditions.iter().enumerate() {
         let found = get(key_of(precondition))?;

@@ -3,6 +3,7 @@
 use super::Load;
 use super::fragment::{FragmentError, decode_page};
 use super::node::Node;
+use super::warm::Warm;
 use crate::tree::descend;
 use crate::{CryptoError, ObjectKey, PageRef, Path};
 
@@ -33,16 +34,20 @@ pub(super) fn derive<E: From<CryptoError>>(
     path: &Path,
     depth: usize,
     load: &mut Load<'_, E>,
+    warm: Option<&Warm>,
 ) -> Result<Option<ObjectKey>, E> {
     match node {
         Node::Cut => Ok(None),
-        Node::Seed(seed) => Ok(Some(descend(seed, path.bits().skip(depth)))),
+        Node::Seed(seed) => Ok(Some(match warm {
+            Some(warm) => warm.derive_from(seed, depth, path),
+            None => descend(seed, path.bits().skip(depth)),
+        })),
         Node::Inner(children) => {
             // Cuts never go below a leaf, so an inner node at a leaf was not written by this code.
             let bit = path.bit(depth).ok_or(CryptoError::Fragment(FragmentError::TooDeep))?;
-            derive(side(children, bit), path, depth + 1, load)
+            derive(side(children, bit), path, depth + 1, load, warm)
         }
-        Node::Page { page, bits } => derive(&open(page, *bits, depth, load)?, path, depth, load),
+        Node::Page { page, bits } => derive(&open(page, *bits, depth, load)?, path, depth, load, warm),
     }
 }
 

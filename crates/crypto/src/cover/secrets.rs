@@ -8,6 +8,7 @@ impl Cover {
     /// nothing else has a use for it.
     pub fn secrets_in_memory(&self, visit: &mut dyn FnMut(&[u8; 32])) {
         show(&self.root, visit);
+        self.warm.show(visit);
     }
 }
 

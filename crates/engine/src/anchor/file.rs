@@ -62,11 +62,15 @@ impl AnchorFile {
                      rows from a backup into a fresh folder"
                     .into(),
         })?;
-        if bytes.len() != 2 * SLOT + AREA {
+        if area.len() != AREA {
             return Err(EngineError::Corrupt {
                 what: "the anchor's redo area",
                 path: path.to_owned(),
-                detail: format!("the file has {} bytes, not {}", bytes.len(), 2 * SLOT + AREA),
+                detail: format!(
+                    "the file has {} of its {} bytes; restore the rows from a backup into a fresh folder",
+                    bytes.len(),
+                    2 * SLOT + AREA
+                ),
             });
         }
         let covered = state.commit;
@@ -145,9 +149,9 @@ fn chained(mut state: AnchorState, found: Vec<Redo>) -> Result<(AnchorState, Vec
     }
 }
 
-/// No more than the file should have, whatever it has become, and a byte that tells of more.
+/// No more than the file should have, whatever it has become.
 fn read_all(file: File) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(2 * SLOT + AREA + 1);
-    file.take((2 * SLOT + AREA + 1) as u64).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(2 * SLOT + AREA);
+    file.take((2 * SLOT + AREA) as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -199,10 +199,12 @@ fn stale_records_and_free_space_do_not_matter() {
 }
 
 #[test]
-fn a_file_of_another_length_is_named() {
+fn a_shorter_file_is_named_and_a_longer_one_harmless() {
     let written = Written::with_three();
     let bytes = fs::read(written.path()).unwrap();
-    for length in [bytes.len() - 1, bytes.len() + 1, 8192, 8193, 9000] {
+    fs::write(written.path(), [bytes.as_slice(), &[7; 5000]].concat()).unwrap();
+    assert_eq!(written.open().unwrap().state, written.state);
+    for length in [bytes.len() - 1, 8192, 8193, 9000] {
         let mut other = bytes.clone();
         other.resize(length, 0);
         fs::write(written.path(), other).unwrap();

@@ -4,9 +4,14 @@
 //! everybody at once. A lone caller commits in its own thread at once. So the number of syncs falls as the number of callers grows.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 
 use crate::{Batch, EngineError, MAX_BATCH_OPS};
+
+/// How often a leader lets others go first, at most.
+const PATIENCE: u32 = 16;
 
 /// What becomes of each batch of a group, in order.
 pub(super) type Outcomes = Vec<Result<(), EngineError>>;
@@ -17,6 +22,8 @@ pub(super) struct GroupCommit {
     gathering: Mutex<VecDeque<Group>>,
     /// Held by whoever is making a group durable.
     turn: Mutex<()>,
+    /// The last group was of more than one caller.
+    crowded: AtomicBool,
 }
 
 struct Group {
@@ -66,10 +73,31 @@ impl GroupCommit {
     /// Takes the oldest group, which may be another leader's: then that one takes ours.
     fn lead(&self, apply: impl Fn(Vec<Batch>) -> Outcomes) {
         let turn = lock(&self.turn);
+        self.let_gather();
         let Some(group) = lock(&self.gathering).pop_front() else { return };
+        self.crowded.store(group.batches.len() > 1, Ordering::Relaxed);
         let outcomes = apply(group.batches);
         drop(turn);
         group.answers.set(outcomes);
+    }
+}
+
+impl GroupCommit {
+    /// Lets whoever is about to hand in a batch do so, as long as somebody does: a larger group costs each of them less. A lone caller
+    /// is not kept.
+    fn let_gather(&self) {
+        if !self.crowded.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut gathered = 0;
+        for _ in 0..PATIENCE {
+            let now = lock(&self.gathering).front().map_or(0, |group| group.batches.len());
+            if now == gathered {
+                return;
+            }
+            gathered = now;
+            thread::yield_now();
+        }
     }
 }
 
@@ -93,8 +121,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     use super::*;

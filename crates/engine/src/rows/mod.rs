@@ -121,7 +121,7 @@ impl Engine for SledEngine {
     fn commit(&self, batch: Batch) -> Result<(), EngineError> {
         self.rows.folder.poison().check()?;
         check_batch(&batch)?;
-        let outcome = self.rows.groups.commit(batch, |batches| self.rows.apply(&batches));
+        let outcome = self.rows.groups.commit(batch, |batches| self.rows.apply(batches));
         self.rows.checkpoint_if_due();
         outcome
     }

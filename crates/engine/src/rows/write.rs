@@ -15,33 +15,34 @@ struct Touched {
 }
 
 /// By key.
-type Group<'a> = BTreeMap<&'a [u8], Touched>;
+type Group = BTreeMap<Vec<u8>, Touched>;
 
 impl Rows {
     /// Applies the batches whose preconditions hold, in order, as one durable commit. If that fails all of them fail: the
     /// first learns why, the others that the engine is poisoned.
-    pub(super) fn apply(&self, batches: &[Batch]) -> Outcomes {
+    pub(super) fn apply(&self, batches: Vec<Batch>) -> Outcomes {
+        let count = batches.len();
         match self.folder.poison().run(|| self.try_apply(batches)) {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 let refused = || self.folder.poison().check();
                 std::iter::once(Err(error))
                     .chain(std::iter::repeat_with(refused))
-                    .take(batches.len())
+                    .take(count)
                     .collect()
             }
         }
     }
 
-    fn try_apply(&self, batches: &[Batch]) -> Result<Outcomes, EngineError> {
-        let mut log = self.log_with_room(batches)?;
+    fn try_apply(&self, batches: Vec<Batch>) -> Result<Outcomes, EngineError> {
+        let mut log = self.log_with_room(&batches)?;
         let mut group = Group::new();
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
-            self.vet_batch(&log.state, batch)?;
-            match judge(batch, |key| Ok(self.touch(&mut group, key)?.now().cloned())) {
+            self.vet_batch(&log.state, &batch)?;
+            match judge(&batch, |key| Ok(self.touch(&mut group, key)?.now().cloned())) {
                 Ok(()) => {
-                    self.stage(&mut group, batch)?;
+                    self.stage(&mut group, batch.ops)?;
                     outcomes.push(Ok(()));
                 }
                 Err(refused @ EngineError::PreconditionFailed { .. }) => outcomes.push(Err(refused)),
@@ -59,8 +60,7 @@ impl Rows {
     /// sled first; nobody else writes meanwhile, since the caller leads.
     fn log_with_room(&self, batches: &[Batch]) -> Result<MutexGuard<'_, Log>, EngineError> {
         let ops = batches.iter().flat_map(|batch| &batch.ops);
-        let length =
-            |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let length = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
         let blocks = blocks_for(ops.clone().count(), ops.map(length).sum());
         let log = self.log();
         if log.area.has_room(blocks, self.covered()) {
@@ -72,13 +72,13 @@ impl Rows {
     }
 
     /// The record is durable before anybody sees a row of it, and before any of them goes into sled.
-    fn write(&self, log: &mut Log, group: Group<'_>) -> Result<(), EngineError> {
+    fn write(&self, log: &mut Log, group: Group) -> Result<(), EngineError> {
         let (mut next, prefixes) = self.advance(&log.state, &group)?;
-        let changes = group.iter().map(|(key, touched)| (*key, touched.now().map(Vec::as_slice)));
+        let changes = group.iter().map(|(key, touched)| (key.as_slice(), touched.now().map(Vec::as_slice)));
         let record = Sealed::new(&self.key, &next, &prefixes, changes, log.state.chain)?;
         next.chain = record.chain;
         self.anchor.append(&mut log.area, next.commit, &record)?;
-        let rows = group.into_iter().filter_map(|(key, touched)| Some((key.to_vec(), touched.new?)));
+        let rows = group.into_iter().filter_map(|(key, touched)| Some((key, touched.new?)));
         self.overlay_mut().put(rows);
         self.publish_sizes(&next);
         self.due.store(log.area.waits(self.covered()), Ordering::Relaxed);
@@ -87,7 +87,7 @@ impl Rows {
     }
 
     /// The state after the changes (but for its chain), and the prefixes whose digests they touch.
-    fn advance(&self, state: &AnchorState, group: &Group<'_>) -> Result<(AnchorState, Vec<u8>), EngineError> {
+    fn advance(&self, state: &AnchorState, group: &Group) -> Result<(AnchorState, Vec<u8>), EngineError> {
         let mut next = state.clone();
         next.commit += 1;
         let mut prefixes = BTreeSet::new();
@@ -113,26 +113,24 @@ impl Rows {
     }
 
     /// Adds a batch's operations to the group's changes; a later one on the same key wins.
-    fn stage<'a>(&self, group: &mut Group<'a>, batch: &'a Batch) -> Result<(), EngineError> {
-        for (key, value) in &batch.ops {
+    fn stage(&self, group: &mut Group, ops: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), EngineError> {
+        for (key, value) in ops {
             // Only what is digested needs its old value.
-            if counts(key) {
-                self.touch(group, key)?.new = Some(value.clone());
+            if counts(&key) {
+                self.touch(group, &key)?.new = Some(value);
             } else {
-                group.insert(key, Touched { old: None, new: Some(value.clone()) });
+                group.insert(key, Touched { old: None, new: Some(value) });
             }
         }
         Ok(())
     }
 
     /// A row as the group finds it, looked up once.
-    fn touch<'a, 'g>(&self, group: &'g mut Group<'a>, key: &'a [u8]) -> Result<&'g mut Touched, EngineError> {
-        match group.entry(key) {
-            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                Ok(entry.insert(Touched { old: self.get(key)?, new: None }))
-            }
+    fn touch<'g>(&self, group: &'g mut Group, key: &[u8]) -> Result<&'g mut Touched, EngineError> {
+        if !group.contains_key(key) {
+            group.insert(key.to_vec(), Touched { old: self.get(key)?, new: None });
         }
+        group.get_mut(key).ok_or_else(|| EngineError::Poisoned { reason: "a group lost track of a row".into() })
     }
 
     /// A digest may only move on from rows that were found to be those it stands for.

@@ -37,6 +37,8 @@ struct GateState {
     operations: usize,
     /// Leases and operations that the stop found in use.
     drained: u32,
+    /// Deletions that wait for leases and operations.
+    waiting: usize,
 }
 
 struct Held {
@@ -98,9 +100,22 @@ impl Gate {
                 0 => return Ok(()),
                 held if left.is_zero() => return Err(KeyringError::LeasesHeld { held }),
                 _ => {
+                    state.waiting += 1;
                     state = self.released.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                    state.waiting -= 1;
                 }
             }
+        }
+    }
+
+    /// Gives something back. Nearly always nobody waits for it, and telling nobody would still be a call of the system.
+    fn release(&self, give_back: impl FnOnce(&mut GateState)) {
+        let mut state = self.lock();
+        give_back(&mut state);
+        let waited_for = state.waiting > 0;
+        drop(state);
+        if waited_for {
+            self.released.notify_all();
         }
     }
 
@@ -169,8 +184,9 @@ struct LeaseEntry {
 
 impl Drop for LeaseEntry {
     fn drop(&mut self) {
-        self.person.gate.lock().leases.remove(&self.id);
-        self.person.gate.released.notify_all();
+        self.person.gate.release(|state| {
+            state.leases.remove(&self.id);
+        });
     }
 }
 
@@ -194,9 +210,6 @@ impl std::fmt::Debug for OperationGuard {
 
 impl Drop for OperationGuard {
     fn drop(&mut self) {
-        let mut state = self.0.gate.lock();
-        state.operations = state.operations.saturating_sub(1);
-        drop(state);
-        self.0.gate.released.notify_all();
+        self.0.gate.release(|state| state.operations = state.operations.saturating_sub(1));
     }
 }
