@@ -22,10 +22,15 @@ impl Rows {
         }
         let done = self.folder.poison().run(|| {
             let Ok(_one) = self.checkpointing.try_lock() else { return Ok(()) };
-            if !self.due.swap(false, Ordering::Relaxed) {
-                return Ok(());
-            }
-            let (state, layer) = self.set_aside(&self.log());
+            let (state, layer) = {
+                let log = self.log();
+                // A commit beside the last checkpoint may have said so before that one was over.
+                if !log.area.waits(self.covered()) {
+                    self.due.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
+                self.set_aside(&log)
+            };
             self.bring(&state, &layer, false)
         });
         if let Err(error) = done {

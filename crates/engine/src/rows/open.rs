@@ -83,7 +83,7 @@ fn catch_up(folder: &SledFolder, key: &AnchorKey, anchored: &Anchored) -> Result
     folder.write(rows.into_iter().chain([(ANCHOR_ROW, Some(row.as_slice()))]))?;
     folder.sync()?;
     tracing::info!(commits = anchored.redo.len(), "commits were brought into sled");
-    Ok(at == Some(last))
+    Ok(false)
 }
 
 /// Each row that the records change, as the last of them leaves it.
