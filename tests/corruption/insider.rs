@@ -19,7 +19,8 @@ pub(crate) fn anchor_key(data: &Path) -> AnchorKey {
     let cell = FileCell::open(&data.join("root.cell")).unwrap();
     let ledger = FileLedger::open(&data.join("ledger/roots")).unwrap();
     let keyring =
-        Keyring::open(Arc::new(pages), vec![Arc::new(cell)], Arc::new(ledger), KeyringOptions::default()).unwrap();
+        Keyring::open(Arc::new(pages), vec![Arc::new(cell)], Arc::new(ledger), KeyringOptions::default())
+            .unwrap();
     let key = keyring.anchor_key().unwrap();
     keyring.close();
     key

@@ -29,7 +29,10 @@ fn an_old_cell_or_old_keys_do_not_open() {
 /// They fit together; the ledger beside them does not.
 #[test]
 fn an_old_cell_with_old_keys_does_not_open_beside_the_ledger() {
-    for parts in [&["root.cell", "keys-a", "keys-b"][..], &["root.cell", "keys-a", "keys-b", "rows", "anchor", "blobs"]] {
+    for parts in [
+        &["root.cell", "keys-a", "keys-b"][..],
+        &["root.cell", "keys-a", "keys-b", "rows", "anchor", "blobs"],
+    ] {
         let Seen { outcome, said } = with_old(parts);
         assert_eq!(outcome, Outcome::NotOpened, "{parts:?}: {said}");
         assert!(said.contains("older copy") && said.contains("the ledger records a deletion"), "{said}");
