@@ -16,6 +16,8 @@ mod aead;
 pub mod context;
 pub mod cover;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ids;
 pub mod kdf;
 pub mod labels;

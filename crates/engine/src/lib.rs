@@ -18,6 +18,8 @@ mod engine;
 mod error;
 mod fault;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod key_plane;
 mod memory;
 mod mirror;

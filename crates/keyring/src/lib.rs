@@ -42,6 +42,8 @@ mod clock;
 mod codec;
 mod core;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod keyring;
 mod ledger;
 mod pages;

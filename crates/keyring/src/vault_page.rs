@@ -119,7 +119,7 @@ impl VaultPage {
         self.sweep.chain.iter().chain(&self.intents.chain)
     }
 
-    fn encode(&self) -> Result<PageBody, Malformed> {
+    pub(crate) fn encode(&self) -> Result<PageBody, Malformed> {
         let count = |n: usize| u32::try_from(n).map(u32::to_be_bytes).map_err(|_| Malformed);
         let last = &self.last_deletion;
         let mut page = BodyWriter::new();
@@ -141,7 +141,7 @@ impl VaultPage {
     }
 
     /// The page, its queues as far as they stand in it.
-    fn decode(body: &PageBody) -> Result<Decoded, Malformed> {
+    pub(crate) fn decode(body: &PageBody) -> Result<Decoded, Malformed> {
         let mut fields = Reader::new(body.expose());
         let keys = VaultKeys {
             tag: TagKey::from_slice(fields.take(32)?).map_err(|_| Malformed)?,

@@ -6,6 +6,7 @@
 mod area;
 mod digest;
 mod file;
+pub(crate) mod fuzz;
 mod record;
 mod redo;
 

@@ -13,6 +13,7 @@
 //! The mirror holds no key: it sees pages that are missing, never pages that are damaged. The keyring authenticates, asks for
 //! the other copy with `read_copy` and heals with `mend`.
 
+pub(crate) mod fuzz;
 mod note;
 #[cfg(test)]
 mod tests;

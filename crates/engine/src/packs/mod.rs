@@ -18,6 +18,7 @@
 //! write, and every failed sync (which may have lost bytes of any blob), poisons the store. A failed read does not: it
 //! says nothing about what was written.
 
+pub(crate) mod fuzz;
 mod group;
 mod pack;
 mod reference;

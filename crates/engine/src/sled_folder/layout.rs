@@ -37,7 +37,7 @@ pub(super) struct Marker {
 }
 
 impl Marker {
-    fn encode(self) -> String {
+    pub(super) fn encode(self) -> String {
         let stage = match self.stage {
             Stage::Creating => "creating",
             Stage::Ready => "ready",
@@ -49,7 +49,7 @@ impl Marker {
     }
 
     /// The marker is valid only if it is byte for byte what we write.
-    fn decode(text: &str) -> Option<Self> {
+    pub(super) fn decode(text: &str) -> Option<Self> {
         let data = text.lines().nth(4)?.strip_prefix("data ")?;
         let data = u32::from_str_radix(data, 16).ok()?;
         [Stage::Creating, Stage::Ready]

@@ -7,6 +7,7 @@ mod baseline;
 mod check;
 mod compact;
 mod filter;
+pub(crate) mod fuzz;
 mod layout;
 mod live;
 mod options;

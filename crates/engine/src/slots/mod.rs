@@ -20,6 +20,7 @@
 //! **Full disk.** Only growth needs space. If it fails for want of space, pages go on into the room that is left;
 //! when that is used up too, writes fail, and pages that are removed make room again.
 
+pub(crate) mod fuzz;
 mod table;
 #[cfg(test)]
 mod tests;

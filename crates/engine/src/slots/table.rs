@@ -265,6 +265,24 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().fold(0, |any, byte| any | byte) == 0
 }
 
+/// See [`super::fuzz`].
+pub(super) fn header_of(vault: &[u8; 16], blocks: u64) -> Block {
+    header(vault, blocks)
+}
+
+/// The blocks that a header announces, if it is one of this vault.
+pub(super) fn header_says(found: &Block, vault: &[u8; 16]) -> Option<u64> {
+    parse_header(found, vault, Path::new("")).ok()
+}
+
+/// The page that a slot holds.
+pub(super) fn meaning(slot: &RawPage) -> Option<PageId> {
+    match classify(slot) {
+        Slot::Page(id) => Some(id),
+        Slot::Empty | Slot::Dead | Slot::Damaged => None,
+    }
+}
+
 fn header(vault: &[u8; 16], blocks: u64) -> Block {
     let mut block: Block = [0; BLOCK];
     block[..8].copy_from_slice(MAGIC);

@@ -84,6 +84,14 @@ pub(super) fn encode_slot(
     Ok(slot)
 }
 
+/// Makes a slot's check right again.
+pub(super) fn reseal(slot: &mut [u8]) {
+    let Some((record, randomness)) = slot.split_at_mut_checked(BLOCK) else { return };
+    if let Some((checked, check)) = record.split_at_mut_checked(CHECKED) {
+        check.copy_from_slice(hash(&[labels::CELL_CHECK, checked, randomness]).as_slice());
+    }
+}
+
 /// The slot, if every byte of it is as written.
 pub(super) fn decode_slot(vault: &VaultId, bytes: &[u8]) -> Result<CellSlot, Malformed> {
     let (record, randomness) = bytes.split_at_checked(BLOCK).ok_or(Malformed)?;

@@ -7,6 +7,7 @@ mod below;
 mod block;
 mod file;
 mod format;
+pub(crate) mod fuzz;
 mod memory;
 mod place;
 mod pointer;

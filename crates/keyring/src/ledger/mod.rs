@@ -2,6 +2,7 @@
 //! restore; receipts quote it.
 
 mod file;
+pub(crate) mod fuzz;
 mod memory;
 mod record;
 mod step;

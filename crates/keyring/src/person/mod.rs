@@ -1,5 +1,6 @@
 //! A person in memory: one shared object per person however many hold it, so that a cut or an erasure reaches every holder.
 
+pub(crate) mod fuzz;
 mod gate;
 mod registry;
 mod restrictions;

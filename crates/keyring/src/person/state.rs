@@ -102,7 +102,7 @@ impl State {
         Ok(ids)
     }
 
-    fn encode(&self, form: CoverForm, cover: &[u8]) -> Result<PageBody, Malformed> {
+    pub(super) fn encode(&self, form: CoverForm, cover: &[u8]) -> Result<PageBody, Malformed> {
         let short = |n: usize| u16::try_from(n).map(u16::to_be_bytes).map_err(|_| Malformed);
         let user = self.identity.user.as_bytes();
         let chain_length = u32::try_from(self.chain_length).map_err(|_| Malformed)?;
@@ -123,7 +123,7 @@ impl State {
     }
 
     /// The state without its restrictions, which stand in a chain.
-    fn decode(body: &PageBody) -> Result<Self, Malformed> {
+    pub(super) fn decode(body: &PageBody) -> Result<Self, Malformed> {
         let mut fields = Reader::new(body.expose());
         if fields.u8()? != VERSION {
             return Err(Malformed);

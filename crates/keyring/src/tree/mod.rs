@@ -5,6 +5,7 @@
 //! so a new root without a changed path would be no deletion, and a changed path under the old root none either.
 
 mod entry;
+pub(crate) mod fuzz;
 mod node;
 mod prune;
 mod read;

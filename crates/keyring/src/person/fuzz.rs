@@ -1,0 +1,48 @@
+//! See [`crate::fuzzing`].
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken promise is told by a panic")]
+
+use oubliette_crypto::cover::CoverForm;
+use oubliette_crypto::{CryptoError, Handle, PageRef};
+
+use super::{Restrictions, State};
+use crate::fuzzing::{body, trimmed};
+use crate::user::UserId;
+
+pub(crate) fn restrictions(input: &[u8]) {
+    if let Ok(restrictions) = Restrictions::decode(input) {
+        assert_eq!(restrictions.encode().unwrap().as_slice(), input);
+    }
+}
+
+pub(crate) fn restrictions_seeds() -> Vec<Vec<u8>> {
+    let mut restrictions = Restrictions { follow_play_off: true, ..Restrictions::default() };
+    let one = restrictions.encode().unwrap().to_vec();
+    restrictions.withdrawn.insert("steam_credentials".to_owned());
+    let two = restrictions.encode().unwrap().to_vec();
+    restrictions.blocked_peers.extend([Handle([1; 16]), Handle([2; 16])]);
+    vec![Vec::new(), one, two, restrictions.encode().unwrap().to_vec()]
+}
+
+/// Input: the state page's plaintext.
+pub(crate) fn state(input: &[u8]) {
+    let page = body(input);
+    let Ok(mut state) = State::decode(&page) else { return };
+    // Packing opens and writes no page: what was read is canonical.
+    let mut dead = Vec::new();
+    let packed = state
+        .cover
+        .pack::<CryptoError>(&mut |_: &PageRef| unreachable!(), &mut |_| unreachable!(), &mut dead)
+        .unwrap();
+    assert!(dead.is_empty() && matches!(packed.form(), CoverForm::Inline | CoverForm::Page));
+    assert_eq!(state.encode(packed.form(), packed.expose()).unwrap().expose(), page.expose());
+}
+
+pub(crate) fn state_seeds() -> Vec<Vec<u8>> {
+    let seed = |user: &str| {
+        let mut state = State::fresh(UserId::new(user).unwrap(), 1_700_000_000).unwrap();
+        let none = &mut |_: &PageRef| Err(CryptoError::Unopenable);
+        let packed = state.cover.pack(none, &mut |_| Err(CryptoError::Unopenable), &mut Vec::new()).unwrap();
+        trimmed(&state.encode(packed.form(), packed.expose()).unwrap())
+    };
+    vec![Vec::new(), seed("ann"), seed(&"x".repeat(256))]
+}
