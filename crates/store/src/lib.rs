@@ -41,6 +41,8 @@ mod counters;
 mod credentials;
 mod errors;
 mod fsck;
+#[doc(hidden)]
+pub mod fuzzing;
 mod locks;
 mod names;
 mod objects;

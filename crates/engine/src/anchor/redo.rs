@@ -137,6 +137,11 @@ impl Redo {
         whole.then_some(Self { commit, follows, chain, changed, rows, bytes: total, changes })
     }
 
+    /// The prefixes whose digests it changed.
+    pub(super) fn prefixes(&self) -> Vec<u8> {
+        self.changed.iter().map(|(prefix, _)| *prefix).collect()
+    }
+
     /// What `before` became by this commit.
     pub(super) fn apply(&self, mut before: AnchorState) -> AnchorState {
         before.commit = self.commit;

@@ -102,7 +102,7 @@ impl std::fmt::Debug for Message {
 }
 
 /// The facts of a message (docs/formats.md, section 8).
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 pub(super) struct Facts {
     #[serde(rename = "o")]
     pub(super) order: u64,

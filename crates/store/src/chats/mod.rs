@@ -8,6 +8,7 @@ mod append;
 mod blocks;
 mod conversation;
 mod forget;
+pub(crate) mod fuzz;
 mod id;
 mod list;
 mod message;

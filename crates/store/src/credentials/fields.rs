@@ -56,7 +56,7 @@ impl SteamFields {
         self.0.keys().cloned().collect()
     }
 
-    pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    pub(crate) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         // Room enough that the vector never moves and leaves a copy behind: six bytes at most for each of a text.
         let room = self.0.iter().map(|(field, value)| 6 * (field.len() + value.len()) + 8).sum::<usize>() + 2;
         let mut json = Zeroizing::new(Vec::with_capacity(room));
@@ -66,7 +66,7 @@ impl SteamFields {
     }
 
     /// `None` if these bytes are no fields.
-    pub(super) fn decode(json: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok().map(Self)
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod frames;
+pub(crate) mod fuzz;
 mod head;
 mod open;
 mod seal;

@@ -140,8 +140,12 @@ pub(super) fn peek(dir: &Path) -> Result<Option<Marker>, VaultError> {
 fn read(file: &mut File, path: &Path) -> Result<Marker, VaultError> {
     let mut json = String::new();
     file.read_to_string(&mut json).map_err(VaultError::io("reading the vault's marker", path))?;
+    parse(&json, path)
+}
+
+pub(super) fn parse(json: &str, path: &Path) -> Result<Marker, VaultError> {
     let refused = |detail: String| VaultError::Format { detail: format!("{}: {detail}", path.display()) };
-    let json: Json = serde_json::from_str(&json)
+    let json: Json = serde_json::from_str(json)
         .map_err(|error| refused(format!("is damaged ({error}); restore it from a backup of the folder")))?;
     if json.format != FORMAT {
         return Err(refused(format!(

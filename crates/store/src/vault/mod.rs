@@ -2,6 +2,7 @@
 
 mod cells;
 mod folder;
+pub(crate) mod fuzz;
 mod marker;
 mod replace;
 

@@ -1,0 +1,104 @@
+//! What the fuzz targets call (`fuzz/`), and what their corpora begin with; see [`oubliette_crypto::fuzzing`]. Not part of the crate's
+//! interface.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a broken promise is told by a panic")]
+
+use oubliette_crypto::fuzzing::Target;
+use oubliette_engine::BlobRef;
+
+use crate::SteamFields;
+use crate::names::Meta;
+use crate::page::Page;
+use crate::rows::{Place, Value};
+
+/// All of this crate.
+pub const TARGETS: [Target; 8] = [
+    ("cursor", cursor, cursor_seeds),
+    ("facts", facts, facts_seeds),
+    ("frames", crate::objects::fuzz::frames, crate::objects::fuzz::frames_seeds),
+    ("head", crate::objects::fuzz::head, crate::objects::fuzz::head_seeds),
+    ("message_id", crate::chats::fuzz::run, crate::chats::fuzz::seeds),
+    ("row_key", row_key, row_key_seeds),
+    ("row_value", row_value, row_value_seeds),
+    ("vault_marker", crate::vault::fuzz::marker, crate::vault::fuzz::marker_seeds),
+];
+
+fn row_value(input: &[u8]) {
+    if let Some(value) = Value::parse(input) {
+        assert_eq!(value.encode().unwrap(), input);
+        assert!(input.ends_with(value.sealed()));
+    }
+}
+
+fn row_value_seeds() -> Vec<Vec<u8>> {
+    let blob = |length: usize| BlobRef(vec![1; length]);
+    let values = [
+        Value::Small(b""),
+        Value::Small(&[7; 100]),
+        Value::Large(blob(22), &[8; 90]),
+        Value::Large(blob(300), b""),
+    ];
+    values.iter().map(|value| value.encode().unwrap()).collect()
+}
+
+fn row_key(input: &[u8]) {
+    if let Some((handle, place)) = Place::parse(input) {
+        assert_eq!(place.key(&handle), input);
+        assert!(!place.describe(&handle).is_empty());
+    }
+}
+
+fn row_key_seeds() -> Vec<Vec<u8>> {
+    let key = |class: u8, branch: u8, seq: u64| {
+        [&[9; 16][..], &[class, branch, 0, 0, 0, 1], &seq.to_be_bytes()].concat()
+    };
+    vec![key(1, 1, 1), key(5, 0, u64::MAX), key(6, 1, 1), key(1, 1, 0), vec![0; 30]]
+}
+
+/// The cursors of all lists.
+fn cursor(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let page = Page { limit: None, cursor: Some(text.to_owned()) };
+    let (four, eight) = (page.after::<4>(), page.after::<8>());
+    assert!(four.is_err() || eight.is_err());
+    if let Ok(Some(bytes)) = four {
+        assert_eq!(data_encoding::BASE64URL_NOPAD.encode(&bytes), text);
+    }
+    if let Ok(Some(bytes)) = eight {
+        assert_eq!(data_encoding::BASE64URL_NOPAD.encode(&bytes), text);
+    }
+}
+
+fn cursor_seeds() -> Vec<Vec<u8>> {
+    let encode = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes).into_bytes();
+    vec![encode(&[0, 0, 0, 5]), encode(&7_u64.to_be_bytes()), Vec::new()]
+}
+
+/// Input: `what:1 ‖ JSON`, of a meta, of an account's fields, or of a message's facts. JSON has many spellings: what was read and written is read again
+/// as the same.
+fn facts(input: &[u8]) {
+    let Some((what, json)) = input.split_first() else { return };
+    match what % 3 {
+        0 => {
+            let Ok(meta) = serde_json::from_slice::<Meta>(json) else { return };
+            let again: Meta = serde_json::from_slice(&serde_json::to_vec(&meta).unwrap()).unwrap();
+            assert!(again.name == meta.name && again.from == meta.from);
+        }
+        1 => {
+            let Some(fields) = SteamFields::decode(json) else { return };
+            assert_eq!(SteamFields::decode(&fields.encode().unwrap()).unwrap().0, fields.0);
+        }
+        _ => crate::chats::fuzz::facts(json),
+    }
+}
+
+fn facts_seeds() -> Vec<Vec<u8>> {
+    [
+        (0, r#"{"name":["game","slot"]}"#),
+        (0, r#"{"name":["00"],"from":7}"#),
+        (1, r#"{"password":"p","uri":"steam://x\"y"}"#),
+        (2, r#"{"o":5}"#),
+        (2, r#"{"o":18446744073709551615,"t":"image/png","s":1,"c":"id"}"#),
+    ]
+    .map(|(what, json)| [&[what], json.as_bytes()].concat())
+    .to_vec()
+}
