@@ -128,6 +128,10 @@ impl Settings {
         for (name, text) in &variables {
             overlay(&mut table, name, text)?;
         }
+        Self::from_table(table)
+    }
+
+    fn from_table(table: Table) -> Result<Self, CliError> {
         check_kinds(&table)?;
         table
             .try_into()
@@ -157,6 +161,10 @@ fn read(path: &Path) -> Result<Option<Table>, CliError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CliError::io("reading the configuration", path)(error)),
     };
+    parse(&text, path).map(Some)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Table, CliError> {
     let bad = |message: &str| CliError::Usage(format!("{}: {message}", path.display()));
     let table: Table = text.parse().map_err(|error: toml::de::Error| bad(error.message()))?;
     for key in keys(&table, "") {
@@ -165,7 +173,16 @@ fn read(path: &Path) -> Result<Option<Table>, CliError> {
             return Err(bad(&format!("there is no setting `{key}`; the nearest is `{nearest}`")));
         }
     }
-    Ok(Some(table))
+    Ok(table)
+}
+
+/// See `crate::fuzzing`. Input: the file's text; a setting that is not known, or of the wrong kind, is refused by name.
+pub(crate) fn fuzz(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    match parse(text, Path::new("oubliette.toml")).and_then(Settings::from_table) {
+        Ok(settings) => assert!(settings.url().starts_with("http://") || settings.url.is_some()),
+        Err(error) => assert_eq!(error.exit_code(), 2, "{error}"),
+    }
 }
 
 /// Every known setting holds the kind of value it needs; what is wrong is told by name.

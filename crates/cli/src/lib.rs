@@ -10,6 +10,8 @@ mod config;
 mod doctor;
 mod error;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod harden;
 mod output;
 mod tour;

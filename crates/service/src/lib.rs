@@ -18,6 +18,8 @@ mod body;
 mod config;
 mod extract;
 mod finish;
+#[doc(hidden)]
+pub mod fuzzing;
 mod openapi;
 pub mod operator;
 mod problem;

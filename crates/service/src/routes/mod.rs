@@ -5,6 +5,7 @@ pub(crate) mod chats;
 pub(crate) mod consents;
 pub(crate) mod credentials;
 pub(crate) mod docs;
+pub(crate) mod fuzz;
 pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod saves;

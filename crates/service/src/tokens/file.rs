@@ -213,3 +213,31 @@ mod hex32 {
         bytes.try_into().map_err(|_| D::Error::custom("a hash has 32 bytes"))
     }
 }
+
+/// See [`crate::fuzzing`]. Input: the file's text; what is read is written and read again as the same.
+#[allow(clippy::unwrap_used, reason = "a broken promise is told by a panic")]
+pub(crate) fn fuzz_file(input: &[u8]) {
+    if let Ok(tokens) = TokenFile::parse(input) {
+        let json = serde_json::to_vec(&TokenFile::new(tokens).unwrap()).unwrap();
+        let again = TokenFile::new(TokenFile::parse(&json).unwrap()).unwrap();
+        assert_eq!(serde_json::to_vec(&again).unwrap(), json);
+    }
+}
+
+#[allow(clippy::unwrap_used, reason = "a broken promise is told by a panic")]
+pub(crate) fn fuzz_file_seeds() -> Vec<Vec<u8>> {
+    let token = |expires| {
+        let info = TokenInfo {
+            name: "a".to_owned(),
+            scopes: Scope::ALL.iter().take(2).copied().collect(),
+            created: 1_700_000_000_000_000,
+            expires,
+        };
+        StoredToken::new([7; 32], &info)
+    };
+    let whole = TokenFile::new(vec![token(None), token(Some(1_800_000_000_123_456))]).unwrap();
+    let by_hand = TokenFile { check: None, ..TokenFile::new(vec![token(None)]).unwrap() };
+    [whole, by_hand, TokenFile::new(Vec::new()).unwrap()]
+        .map(|file| serde_json::to_vec_pretty(&file).unwrap())
+        .to_vec()
+}

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use self::file::{Stamp, StoredToken};
+pub(crate) use self::file::{fuzz_file, fuzz_file_seeds};
 pub use self::{
     file::TokenInfo,
     scope::{Scope, UnknownScope},

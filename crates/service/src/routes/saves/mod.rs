@@ -2,6 +2,7 @@
 
 mod conditions;
 mod download;
+pub(super) mod fuzz;
 mod range;
 mod upload;
 
