@@ -3,6 +3,7 @@
 
 mod check;
 mod command;
+mod fuzz;
 mod leftout;
 mod mutants;
 mod test;
@@ -14,8 +15,9 @@ const HELP: &str = "\
 cargo xtask test [--no-install] [ARGS]  run every test; ARGS go to `cargo nextest run` (doctests only without)
 cargo xtask check [--no-install]        formatting, lints, documentation, dependencies, examples
 cargo xtask mutants [NAME | --shard N/M] mistakes planted into a copy: a test must find each
+cargo xtask fuzz [--seconds N] [TARGET]  every decoder's target under libFuzzer, 60 seconds each
 
-What is missing is installed: Debian packages (as root), cargo-nextest, cargo-deny.
+What is missing is installed: Debian packages (as root), cargo-nextest, cargo-deny, cargo-fuzz.
 --no-install   install nothing; suites that need what is missing are left out and say so";
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Some((verb, rest)) if verb == "test" => test::run(rest, install),
         Some((verb, [])) if verb == "check" => check::run(install),
         Some((verb, rest)) if verb == "mutants" => mutants::run(rest),
+        Some((verb, rest)) if verb == "fuzz" => fuzz::run(rest, install),
         Some((verb, _)) if verb == "help" || verb == "--help" => {
             println!("{HELP}");
             Ok(())

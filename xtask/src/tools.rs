@@ -36,6 +36,11 @@ pub(crate) fn for_checks(install: bool) -> Result<(), String> {
     cargo_tool("deny", "cargo-deny", install)
 }
 
+/// Prepares a machine for `cargo xtask fuzz`.
+pub(crate) fn for_fuzzing(install: bool) -> Result<(), String> {
+    cargo_tool("fuzz", "cargo-fuzz", install)
+}
+
 fn debian(programs: &[Program]) -> Result<(), String> {
     let missing: Vec<&str> = programs.iter().filter(|p| !is_installed(p.name)).map(|p| p.package).collect();
     if missing.is_empty() {
