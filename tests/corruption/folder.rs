@@ -85,11 +85,11 @@ pub(crate) fn swap(file: &Path, a: u64, b: u64, length: usize) {
 }
 
 /// `count` places in a file, evenly spaced over those that hold something, the first and the last included; with `None` all
-/// that hold something, and every 64th of the others.
+/// that hold something, and one in each sector of the others.
 pub(crate) fn places(bytes: &[u8], count: Option<usize>) -> Vec<u64> {
     let used = || bytes.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| at as u64);
     let Some(count) = count else {
-        let empty = bytes.iter().enumerate().filter(|(at, byte)| **byte == 0 && at % 64 == 0);
+        let empty = bytes.iter().enumerate().filter(|(at, byte)| **byte == 0 && at % 512 == 0);
         let mut all: Vec<u64> = used().chain(empty.map(|(at, _)| at as u64)).collect();
         all.sort_unstable();
         return all;

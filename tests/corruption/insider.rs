@@ -11,6 +11,14 @@ use oubliette_keyring::{FileCell, FileLedger, Keyring, KeyringOptions};
 
 /// The key that vouches for the rows, as somebody would read it out of a running process.
 pub(crate) fn anchor_key(data: &Path) -> AnchorKey {
+    let keyring = open_keyring(data);
+    let key = keyring.anchor_key().unwrap();
+    keyring.close();
+    key
+}
+
+/// The key plane alone.
+pub(crate) fn open_keyring(data: &Path) -> Keyring {
     let marker: serde_json::Value =
         serde_json::from_slice(&std::fs::read(data.join("vault.json")).unwrap()).unwrap();
     let vault = HEXLOWER.decode(marker["vault"].as_str().unwrap().as_bytes()).unwrap();
@@ -18,12 +26,7 @@ pub(crate) fn anchor_key(data: &Path) -> AnchorKey {
     let pages = plane.open(&mut |_, _| ()).unwrap();
     let cell = FileCell::open(&data.join("root.cell")).unwrap();
     let ledger = FileLedger::open(&data.join("ledger/roots")).unwrap();
-    let keyring =
-        Keyring::open(Arc::new(pages), vec![Arc::new(cell)], Arc::new(ledger), KeyringOptions::default())
-            .unwrap();
-    let key = keyring.anchor_key().unwrap();
-    keyring.close();
-    key
+    Keyring::open(Arc::new(pages), vec![Arc::new(cell)], Arc::new(ledger), KeyringOptions::default()).unwrap()
 }
 
 /// Changes rows with the anchor's key. `change` gets them all.

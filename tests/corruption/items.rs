@@ -159,6 +159,20 @@ pub(crate) fn text(body: &str) -> NewMessage {
 }
 
 impl Item {
+    /// Whose it is.
+    pub(crate) fn user(&self) -> &'static str {
+        match self {
+            Self::Save { user, .. }
+            | Self::NoSave { user, .. }
+            | Self::Chat { user, .. }
+            | Self::Account { user, .. }
+            | Self::Consents { user, .. }
+            | Self::Blocked { user, .. }
+            | Self::Region { user, .. }
+            | Self::Erased { user } => user,
+        }
+    }
+
     pub(crate) fn read(&self, vault: &Vault) -> Found {
         match self.ask(vault) {
             Ok(true) => Found::Whole,

@@ -14,6 +14,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a run says how much it tried")]
 
 mod binary;
+mod blocked;
 mod child;
 mod flips;
 mod folder;

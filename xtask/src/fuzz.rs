@@ -17,7 +17,10 @@ pub(crate) fn run(args: &[String], install: bool) -> Result<(), String> {
     let mut crashed = Vec::new();
     for target in &targets {
         let (executions, whole) = run_one(target, seconds)?;
-        println!("{target}: {executions} executions in {seconds} s, {}", if whole { "no crash" } else { "CRASHED" });
+        println!(
+            "{target}: {executions} executions in {seconds} s, {}",
+            if whole { "no crash" } else { "CRASHED" }
+        );
         if !whole {
             crashed.push(target.as_str());
         }
