@@ -7,7 +7,7 @@ use std::path::Path;
 pub(crate) fn marker(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     match super::marker::parse(text, Path::new("vault.json")) {
-        Ok(vault) => assert!(text.contains(&vault.to_string())),
+        Ok(marker) => assert!(text.contains(&marker.vault.to_string())),
         Err(error) => assert!(error.to_string().starts_with("vault.json")),
     }
 }
