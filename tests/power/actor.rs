@@ -8,7 +8,9 @@ use oubliette_store::{
     VaultOptions, Window,
 };
 
-use crate::model::{ACCOUNT, Content, FIELDS, GAME, Life, Op, PURPOSES, Person, State, User, fingerprint, user};
+use crate::model::{
+    ACCOUNT, Content, FIELDS, GAME, Life, Op, PURPOSES, Person, State, User, fingerprint, user,
+};
 
 /// An open vault.
 pub(crate) struct Actor {
@@ -50,14 +52,21 @@ impl Actor {
             Op::Come(who) => drop(self.vault.put_subject(&user(*who), &SubjectFacts::default(), false)?),
             Op::Save { who, slot, content } => {
                 let saves = self.subject(*who)?.saves();
-                saves.put(GAME, &slot_name(*slot), &PutOptions::default(), &mut content.bytes().as_slice())?;
+                saves.put(
+                    GAME,
+                    &slot_name(*slot),
+                    &PutOptions::default(),
+                    &mut content.bytes().as_slice(),
+                )?;
             }
             Op::ForgetVersion { who, slot } => {
                 let (saves, slot) = (self.subject(*who)?.saves(), slot_name(*slot));
                 let oldest = saves.versions(GAME, &slot, &all())?.items.last().map_or(0, |info| info.version);
                 saves.forget_version(GAME, &slot, oldest)?;
             }
-            Op::ForgetSlot { who, slot } => self.subject(*who)?.saves().forget_slot(GAME, &slot_name(*slot))?,
+            Op::ForgetSlot { who, slot } => {
+                self.subject(*who)?.saves().forget_slot(GAME, &slot_name(*slot))?
+            }
             Op::Say { who, to, bodies } => {
                 let messages: Vec<_> = bodies.iter().map(|body| message(*body)).collect();
                 self.subject(*who)?.chats().append(&user(*to), &messages)?;
@@ -205,7 +214,12 @@ impl Actor {
     fn own(&self, who: User, to: User) -> Result<Vec<String>, VaultError> {
         let items = self.subject(who)?.chats().messages(&user(to), &window())?.items;
         let author = user(who);
-        Ok(items.into_iter().rev().filter(|message| message.author == author).map(|message| message.id).collect())
+        Ok(items
+            .into_iter()
+            .rev()
+            .filter(|message| message.author == author)
+            .map(|message| message.id)
+            .collect())
     }
 
     fn subject(&self, who: User) -> Result<Subject, VaultError> {

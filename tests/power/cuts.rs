@@ -164,7 +164,14 @@ impl Recorded {
     }
 
     /// One image: no share that a deletion wiped, before recovery and after; and all that was promised.
-    pub(crate) fn look(&self, inspector: &mut Inspector, image: &Image, expected: Expected, oldest: u64, at: &str) {
+    pub(crate) fn look(
+        &self,
+        inspector: &mut Inspector,
+        image: &Image,
+        expected: Expected,
+        oldest: u64,
+        at: &str,
+    ) {
         if !expected.lied {
             no_old_share(image.file("vault/root.cell").unwrap_or_default(), oldest, at);
         }
@@ -219,7 +226,10 @@ impl Place {
 
 pub(crate) fn no_old_share(cell: &[u8], oldest: u64, at: &str) {
     let old: Vec<u64> = epochs(cell).into_iter().filter(|epoch| *epoch < oldest).collect();
-    assert!(old.is_empty(), "{at}: the cell still holds the shares of epochs {old:?}, {oldest} is the oldest that may be there");
+    assert!(
+        old.is_empty(),
+        "{at}: the cell still holds the shares of epochs {old:?}, {oldest} is the oldest that may be there"
+    );
 }
 
 /// Epochs of the whole share slots: a share whose randomness is torn is lost.

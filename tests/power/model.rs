@@ -23,23 +23,60 @@ pub(crate) fn user(number: User) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Op {
     Come(User),
-    Save { who: User, slot: u8, content: Content },
+    Save {
+        who: User,
+        slot: u8,
+        content: Content,
+    },
     /// The oldest.
-    ForgetVersion { who: User, slot: u8 },
-    ForgetSlot { who: User, slot: u8 },
+    ForgetVersion {
+        who: User,
+        slot: u8,
+    },
+    ForgetSlot {
+        who: User,
+        slot: u8,
+    },
     /// Bodies of these lengths, in one batch.
-    Say { who: User, to: User, bodies: Vec<Content> },
+    Say {
+        who: User,
+        to: User,
+        bodies: Vec<Content>,
+    },
     /// The oldest of one's own.
-    ForgetMessage { who: User, to: User },
+    ForgetMessage {
+        who: User,
+        to: User,
+    },
     /// One's own up to the middle one.
-    ForgetThrough { who: User, to: User },
+    ForgetThrough {
+        who: User,
+        to: User,
+    },
     /// A set of fields, by bits.
-    Account { who: User, fields: u8 },
-    ForgetAccount { who: User },
-    Give { who: User, purpose: usize },
-    Withdraw { who: User, purpose: usize },
-    Block { who: User, peer: User },
-    Unblock { who: User, peer: User },
+    Account {
+        who: User,
+        fields: u8,
+    },
+    ForgetAccount {
+        who: User,
+    },
+    Give {
+        who: User,
+        purpose: usize,
+    },
+    Withdraw {
+        who: User,
+        purpose: usize,
+    },
+    Block {
+        who: User,
+        peer: User,
+    },
+    Unblock {
+        who: User,
+        peer: User,
+    },
     Erase(Vec<User>),
     Sweep,
     Fsck,

@@ -56,7 +56,9 @@ pub(crate) fn script(accent: Accent, seed: u64, length: usize) -> Vec<Op> {
             throw = throw.saturating_sub(*weight);
             hit
         });
-        let Some(op) = propose(verb.unwrap_or(0), accent, &state, &mut dice, ops.len() as u64) else { continue };
+        let Some(op) = propose(verb.unwrap_or(0), accent, &state, &mut dice, ops.len() as u64) else {
+            continue;
+        };
         state.apply(&op);
         ops.push(op);
     }
@@ -81,8 +83,7 @@ fn propose(verb: usize, accent: Accent, state: &State, dice: &mut Dice, step: u6
     let person = state.person(who)?;
     let others: Vec<User> = here.iter().copied().filter(|other| *other != who).collect();
     let slots: Vec<u8> = person.saves.keys().copied().collect();
-    let talks: Vec<User> =
-        person.said.keys().copied().filter(|peer| state.person(*peer).is_some()).collect();
+    let talks: Vec<User> = person.said.keys().copied().filter(|peer| state.person(*peer).is_some()).collect();
     let seed = step * 1000 + dice.below(1000);
     Some(match verb {
         1 => {

@@ -57,9 +57,10 @@ impl AnchorFile {
         let (state, clean) = newest(key, slots).ok_or_else(|| EngineError::Corrupt {
             what: "both slots of the anchor",
             path: path.to_owned(),
-            detail: "neither authenticates under this vault's key; if the file is of this vault, restore the \
+            detail:
+                "neither authenticates under this vault's key; if the file is of this vault, restore the \
                      rows from a backup into a fresh folder"
-                .into(),
+                    .into(),
         })?;
         if bytes.len() != 2 * SLOT + AREA {
             return Err(EngineError::Corrupt {

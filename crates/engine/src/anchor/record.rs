@@ -134,8 +134,7 @@ mod tests {
     use super::*;
 
     fn state() -> AnchorState {
-        let mut state =
-            AnchorState { commit: 7, rows: 3, bytes: 99, chain: [4; 16], ..AnchorState::empty() };
+        let mut state = AnchorState { commit: 7, rows: 3, bytes: 99, chain: [4; 16], ..AnchorState::empty() };
         state.digest_mut(5).unwrap().0 = [9; 32];
         state.digest_mut(63).unwrap().0 = [8; 32];
         state

@@ -175,7 +175,8 @@ impl Rows {
         let poison = self.folder.poison();
         let whole = poison.check().and_then(|()| self.vet(0..=u8::MAX >> 2));
         // The anchor goes first, since the folder may be another's once it is closed. Only both signs together count.
-        let closed = whole.and_then(|()| poison.run(|| self.checkpoint_and(true, |_| Ok(self.folder.close()))));
+        let closed =
+            whole.and_then(|()| poison.run(|| self.checkpoint_and(true, |_| Ok(self.folder.close()))));
         match closed {
             Ok(closed) => closed,
             Err(error) => {

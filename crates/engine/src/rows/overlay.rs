@@ -89,8 +89,7 @@ fn entries<'a>(
     bounds: Bounds<'_>,
     reverse: bool,
 ) -> Box<dyn Iterator<Item = Shown<'a>> + 'a> {
-    let entries =
-        layer.range::<[u8], _>(bounds).map(|(key, value)| (key.as_slice(), value.as_deref()));
+    let entries = layer.range::<[u8], _>(bounds).map(|(key, value)| (key.as_slice(), value.as_deref()));
     if reverse { Box::new(entries.rev()) } else { Box::new(entries) }
 }
 

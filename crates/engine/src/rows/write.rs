@@ -59,7 +59,8 @@ impl Rows {
     /// sled first; nobody else writes meanwhile, since the caller leads.
     fn log_with_room(&self, batches: &[Batch]) -> Result<MutexGuard<'_, Log>, EngineError> {
         let ops = batches.iter().flat_map(|batch| &batch.ops);
-        let length = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let length =
+            |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
         let blocks = blocks_for(ops.clone().count(), ops.map(length).sum());
         let log = self.log();
         if log.area.has_room(blocks, self.covered()) {
@@ -125,11 +126,7 @@ impl Rows {
     }
 
     /// A row as the group finds it, looked up once.
-    fn touch<'a, 'g>(
-        &self,
-        group: &'g mut Group<'a>,
-        key: &'a [u8],
-    ) -> Result<&'g mut Touched, EngineError> {
+    fn touch<'a, 'g>(&self, group: &'g mut Group<'a>, key: &'a [u8]) -> Result<&'g mut Touched, EngineError> {
         match group.entry(key) {
             std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::btree_map::Entry::Vacant(entry) => {

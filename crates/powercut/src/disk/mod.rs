@@ -37,15 +37,8 @@ pub enum Strategy {
 
 impl Strategy {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Nothing,
-        Self::Everything,
-        Self::Prefix,
-        Self::Some,
-        Self::Torn,
-        Self::Names,
-        Self::Data,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Nothing, Self::Everything, Self::Prefix, Self::Some, Self::Torn, Self::Names, Self::Data];
 }
 
 /// The disk after so many calls.

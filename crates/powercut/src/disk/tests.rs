@@ -81,7 +81,8 @@ fn a_failed_sync_loses_what_was_dirty_for_good() {
 #[test]
 fn a_write_through_is_durable_and_takes_its_page_along() {
     let through = Call::Write { ino: 2, offset: 100, data: vec![9; 10], through: true };
-    let calls = [create(ROOT, "a", 2, false), sync(ROOT), write(2, 0, 1, 200), write(2, 9000, 3, 10), through];
+    let calls =
+        [create(ROOT, "a", 2, false), sync(ROOT), write(2, 0, 1, 200), write(2, 9000, 3, 10), through];
     let image = cut(&after(&calls), Strategy::Nothing);
     assert!(image.file("a").is_some_and(|bytes| bytes[..100] == [1; 100] && bytes[100..110] == [9; 10]));
 }

@@ -68,7 +68,9 @@ impl Live {
     }
 
     fn entries(&self, dir: Ino) -> BTreeMap<String, Tree> {
-        let Some(Node { body: Body::Folder(names), .. }) = self.nodes.get(&dir) else { return BTreeMap::new() };
+        let Some(Node { body: Body::Folder(names), .. }) = self.nodes.get(&dir) else {
+            return BTreeMap::new();
+        };
         let tree = |ino: Ino| match &self.nodes[&ino].body {
             Body::File(content) => Tree::File(content.bytes.clone()),
             Body::Folder(_) => Tree::Folder(self.entries(ino)),

@@ -271,15 +271,7 @@ impl Filesystem for Served {
         done(result, reply);
     }
 
-    fn lseek(
-        &self,
-        _: &Request,
-        ino: INodeNo,
-        _: FileHandle,
-        offset: i64,
-        whence: i32,
-        reply: ReplyLseek,
-    ) {
+    fn lseek(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         let mut live = self.live();
         let found = live.file(ino.0).and_then(|content| content.seek(offset, whence));
         match found {
@@ -302,14 +294,7 @@ impl Filesystem for Served {
         reply.opened(FileHandle(handle), FopenFlags::empty());
     }
 
-    fn readdir(
-        &self,
-        _: &Request,
-        _: INodeNo,
-        handle: FileHandle,
-        offset: u64,
-        mut reply: ReplyDirectory,
-    ) {
+    fn readdir(&self, _: &Request, _: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
         let listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
         let listing = listings.get(&handle.0).map_or(&[][..], Vec::as_slice);
         for (n, (ino, kind, name)) in listing.iter().enumerate().skip(offset as usize) {
