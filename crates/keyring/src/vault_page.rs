@@ -119,7 +119,7 @@ impl VaultPage {
         self.sweep.chain.iter().chain(&self.intents.chain)
     }
 
-    fn encode(&self) -> Result<PageBody, Malformed> {
+    pub(crate) fn encode(&self) -> Result<PageBody, Malformed> {
         let count = |n: usize| u32::try_from(n).map(u32::to_be_bytes).map_err(|_| Malformed);
         let last = &self.last_deletion;
         let mut page = BodyWriter::new();
@@ -162,6 +162,18 @@ impl VaultPage {
         fields.rest_is_zero()?;
         let vault = Self { keys, created, queues: Queues::default(), last_deletion, sweep, intents };
         Ok(Decoded { vault, sweep: sweep_queue, intents: intent_queue })
+    }
+
+    /// See [`crate::fuzzing`]: the page written again; `None` if it is no vault page, or one with queues too long to be made up.
+    pub(crate) fn written_again(body: &PageBody) -> Option<Result<PageBody, Malformed>> {
+        let Decoded { mut vault, sweep, intents } = Self::decode(body).ok()?;
+        let made_up = |queue| match queue {
+            Queue::Inline(entries) => Some(entries),
+            Queue::Chained(entries) => (entries < 1000).then(|| vec![[0; ENTRY]; entries]),
+        };
+        vault.queues.sweep = made_up(sweep)?.into_iter().map(Handle).collect();
+        vault.queues.intents = made_up(intents)?.into_iter().map(Tag).collect();
+        Some(vault.encode())
     }
 }
 
