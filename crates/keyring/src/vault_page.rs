@@ -254,55 +254,6 @@ fn put_inline<'a>(
     Ok(())
 }
 
-/// What the fuzz target of this page calls.
-pub(crate) mod fuzz {
-    #![allow(clippy::unwrap_used, reason = "a broken promise is told by a panic")]
-
-    use super::*;
-    use crate::fuzzing::{body, trimmed};
-
-    /// Longer queues than this are not made up to be written back.
-    const LONGEST: usize = 1000;
-
-    /// Input: the page's plaintext.
-    pub(crate) fn run(input: &[u8]) {
-        let page = body(input);
-        let Ok(Decoded { mut vault, sweep, intents }) = VaultPage::decode(&page) else { return };
-        let (Some(sweep), Some(intents)) = (made_up(sweep), made_up(intents)) else { return };
-        vault.queues = Queues {
-            sweep: sweep.into_iter().map(Handle).collect(),
-            intents: intents.into_iter().map(Tag).collect(),
-        };
-        assert_eq!(vault.encode().unwrap().expose(), page.expose());
-    }
-
-    /// A queue's entries; those of a chain are not at hand, and only their number stands in the page.
-    fn made_up(queue: Queue) -> Option<Vec<[u8; ENTRY]>> {
-        match queue {
-            Queue::Inline(entries) => Some(entries),
-            Queue::Chained(entries) => (entries <= LONGEST).then(|| vec![[0; ENTRY]; entries]),
-        }
-    }
-
-    pub(crate) fn seeds() -> Vec<Vec<u8>> {
-        let mut vault = VaultPage::fresh(1_700_000_000).unwrap();
-        let fresh = trimmed(&vault.encode().unwrap());
-        vault.last_deletion = LastDeletion {
-            generation_before: 7,
-            generation_after: 8,
-            root_before: [9; 32],
-            time: 1_700_000_001,
-            removed: 2,
-        };
-        let deleted = trimmed(&vault.encode().unwrap());
-        vault.queues.sweep = vec![Handle([1; 16])];
-        let short = trimmed(&vault.encode().unwrap());
-        vault.sweep.chain = Some(PageRef::generate().unwrap());
-        vault.queues.sweep = vec![Handle([1; 16]); INLINE + 1];
-        vec![Vec::new(), fresh, deleted, short, trimmed(&vault.encode().unwrap())]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

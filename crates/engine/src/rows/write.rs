@@ -57,7 +57,8 @@ impl Rows {
     /// sled first; nobody else writes meanwhile, since the caller leads.
     fn log_with_room(&self, batches: &[Batch]) -> Result<MutexGuard<'_, Log>, EngineError> {
         let ops = batches.iter().flat_map(|batch| &batch.ops);
-        let length = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let length =
+            |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
         let blocks = blocks_for(ops.clone().count(), ops.map(length).sum());
         let log = self.log();
         if log.area.has_room(blocks, self.covered()) {

@@ -9,6 +9,7 @@
 )]
 
 mod lists;
+mod pages;
 
 use oubliette_crypto::PageBody;
 use oubliette_crypto::fuzzing::Target;
@@ -22,7 +23,7 @@ pub const TARGETS: [Target; 8] = [
     ("state_page", crate::person::fuzz::state, crate::person::fuzz::state_seeds),
     ("tree_page", crate::tree::fuzz::run, crate::tree::fuzz::seeds),
     ("user_id", lists::user_id, lists::user_id_seeds),
-    ("vault_page", crate::vault_page::fuzz::run, crate::vault_page::fuzz::seeds),
+    ("vault_page", pages::run, pages::seeds),
 ];
 
 /// The input as the plaintext of a page; what is missing is zero.

@@ -39,7 +39,7 @@ pub(crate) fn state(input: &[u8]) {
 
 pub(crate) fn state_seeds() -> Vec<Vec<u8>> {
     let seed = |user: &str| {
-        let mut state = State::fresh(UserId::new(user).unwrap(), Handle([5; 16]), 1_700_000_000).unwrap();
+        let mut state = State::fresh(UserId::new(user).unwrap(), Handle([7; 16]), 1_700_000_000).unwrap();
         let none = &mut |_: &PageRef| Err(CryptoError::Unopenable);
         let packed = state.cover.pack(none, &mut |_| Err(CryptoError::Unopenable), &mut Vec::new()).unwrap();
         trimmed(&state.encode(packed.form(), packed.expose()).unwrap())
