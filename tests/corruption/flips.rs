@@ -100,5 +100,6 @@ fn flip_files(
     }
     assert!(wrong.is_empty(), "{} of {flips} flips:\n{}", wrong.len(), wrong.join("\n"));
     assert!(flips > 0);
+    println!("assured: flipped bytes: {flips}, wrong answers: 0, panics: 0");
     tally
 }

@@ -67,7 +67,7 @@ fn nothing_acknowledged_is_lost_and_nothing_forgotten_comes_back() {
 
     let acknowledged: u64 = workers.iter().map(|worker| worker.acknowledged).sum();
     println!(
-        "kills: {rounds}, acknowledged changes held: {acknowledged}, people who stay erased: {}, bad: 0",
+        "assured: kills: {rounds}, acknowledged changes held: {acknowledged}, people who stay erased: {}, bad: 0",
         eraser.erased()
     );
     assert!(acknowledged > rounds && eraser.erased() > 0, "the load was too thin to prove anything");

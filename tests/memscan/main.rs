@@ -101,6 +101,13 @@ fn no_key_is_seen_from_outside_and_nothing_of_an_erased_person() {
     assert_eq!(left.found(1), 0, "something of the erased person is in memory: {left:?}");
     no_key(left.found(0), secret, "after erasure");
     core::without(server.pid(), folder.path(), "erasure", not_in_cores, &[&words], &marks);
+    println!(
+        "assured: the running service read from outside ({kept} memory): of {} keys seen {}, of {} forms of an erased person's words {}",
+        keys.len(),
+        left.found(0),
+        words.len(),
+        left.found(1)
+    );
     let stopped = server.stop();
     assert!(stopped.code == Some(0) && !stopped.panicked(), "{stopped:?}");
 }

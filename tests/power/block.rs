@@ -77,7 +77,7 @@ fn images(kind: &Kind, wanted: u64) {
     }
     let Counts { calls, images, acknowledged, erased, .. } = counts;
     println!(
-        "{}: {calls} calls to the device, images: {images}, acknowledged changes held: {acknowledged}, erased checked: {erased}, bad: 0",
+        "assured: power cut under {}: {calls} calls to the device, images: {images}, acknowledged changes held: {acknowledged}, erased checked: {erased}, bad: 0",
         kind.name
     );
 }

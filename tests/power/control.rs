@@ -73,7 +73,7 @@ fn stock_sled_loses_what_it_acknowledged() {
         }
     }
     println!(
-        "stock sled, flush() alone: images: {IMAGES}, acknowledged puts lost in {lost}, not to be opened {broken}"
+        "assured: the control, stock sled with flush() alone: images: {IMAGES}, acknowledged puts lost in {lost}, not to be opened {broken}"
     );
     assert!(lost + broken > 0, "the recorder does not show what sled is known to lose");
 }

@@ -106,5 +106,5 @@ fn a_disk_that_lies() {
             }
         }
     }
-    println!("a disk that lies: images: {images}, wrong answers: 0, panics: 0");
+    println!("assured: a disk that lies: images: {images}, wrong answers: 0, panics: 0");
 }

@@ -32,7 +32,7 @@ pub(crate) fn left_out() {
 pub(crate) fn report(what: &str, counts: Counts) {
     let Counts { calls, points, images, acknowledged, erased } = counts;
     println!(
-        "{what}: {calls} calls, cut after {points}, images: {images}, acknowledged changes held: {acknowledged}, erased checked: {erased}, bad: 0"
+        "assured: power cut, {what}: {calls} calls, cut after {points}, images: {images}, acknowledged changes held: {acknowledged}, erased checked: {erased}, bad: 0"
     );
 }
 

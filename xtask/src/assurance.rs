@@ -1,34 +1,35 @@
 //! `cargo xtask assurance`: the figures that the claims rest on, by one command.
 //!
-//! Suites that count print lines `assured: what: figures`; this asks them for their full counts (or, with `--quick`, for those of
-//! every day), runs the measuring parts of `oubliette bench`, and prints all figures together. It fails if any suite or figure does.
+//! Suites that count print lines `assured: what: figures`. This asks each for its full count (with `--quick`: for that of every day),
+//! measures with `oubliette bench`, plants every mistake, fuzzes, and prints all figures together. It goes on to the end and fails if
+//! anything did.
 
 use crate::{command, fuzz, leftout, mutants, tools};
 use std::{fs, time::Instant};
 
-/// A suite of tests and what asks it for its full count.
+/// Tests, and what asks them for their full count.
 struct Suite {
     what: &'static str,
-    /// Arguments to nextest that select it.
+    /// Arguments to nextest that select them.
     tests: &'static [&'static str],
     full: &'static [(&'static str, &'static str)],
 }
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 6] = [
     Suite {
         what: "the service killed under load",
         tests: &["-p", "oubliette", "--test", "kill"],
         full: &[("OUBLIETTE_KILLS", "1000")],
     },
     Suite {
-        what: "power cut at every call, on a simulated disk",
-        tests: &["-p", "oubliette", "--test", "power", "-E", "not test(/block/)"],
-        full: &[("OUBLIETTE_CRASH_POINTS", "all")],
-    },
-    Suite {
-        what: "power cut under real file systems",
-        tests: &["-p", "oubliette", "--test", "power", "-E", "test(/block/)"],
-        full: &[("OUBLIETTE_POWER_IMAGES", "500")],
+        what: "power cut after every call, on a simulated disk and under real file systems",
+        tests: &["-p", "oubliette", "--test", "power"],
+        full: &[
+            ("OUBLIETTE_CRASH_POINTS", "all"),
+            ("OUBLIETTE_CRASH_HISTORIES", "50"),
+            ("OUBLIETTE_POWER_IMAGES", "500"),
+            ("OUBLIETTE_POWER_IMAGES_XFS", "100"),
+        ],
     },
     Suite {
         what: "everything ever written and every present secret against the erased",
@@ -52,76 +53,58 @@ const SUITES: [Suite; 7] = [
     },
 ];
 
-/// The parts of the bench whose figures are goals of the design.
-const BENCHES: [&str; 5] = ["saves", "messages", "erasure", "covers", "subjects"];
+/// Where the suites of this command leave their report, below the workspace's folder.
+const REPORT: &str = "target/nextest/assurance/junit.xml";
 
-/// Everything, to the end, whatever fails on the way.
+/// Runs everything to the end.
 pub(crate) fn run(quick: bool, install: bool) -> Result<(), String> {
     tools::for_tests(install)?;
     command::cargo(&["build", "--release", "--bin", "oubliette"], &[])?;
-    let mut lines = Vec::new();
+    let mut figures = Vec::new();
     let mut failures = Vec::new();
     for suite in &SUITES {
         let begun = Instant::now();
-        if let Err(error) = suite.run(quick, &mut lines) {
-            failures.push(format!("{}: {error}", suite.what));
-        }
+        failures.extend(suite.run(quick, &mut figures).err());
         println!("== {}: {} s", suite.what, begun.elapsed().as_secs());
     }
-    failures.extend(benches(quick, &mut lines).err());
+    failures.extend(measure(quick).err());
     if quick {
-        println!("left out: planted mistakes, fuzzing: `cargo xtask assurance` without --quick runs them");
+        figures.push("left out: planted mistakes, fuzzing: only without --quick".to_owned());
     } else {
         failures.extend(mutants::run(None, None).err());
-        failures.extend(fuzz::run(60, install).err());
+        failures.extend(fuzz::run(&[], install).err());
     }
-    println!("\nFigures{}", if quick { " (quick counts)" } else { "" });
-    lines.iter().for_each(|line| println!("  {line}"));
+    println!("\nFigures, beside those of the bench above{}:", if quick { " (quick counts)" } else { "" });
+    figures.iter().for_each(|figure| println!("  {figure}"));
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n       ")) }
 }
 
 impl Suite {
-    fn run(&self, quick: bool, lines: &mut Vec<String>) -> Result<(), String> {
-        let report = command::root().join("target/nextest/assurance/junit.xml");
+    fn run(&self, quick: bool, figures: &mut Vec<String>) -> Result<(), String> {
+        let report = command::root().join(REPORT);
         // A report of an earlier run must not speak for this one.
         if report.exists() {
             fs::remove_file(&report).map_err(|e| format!("cannot remove {}: {e}", report.display()))?;
         }
         let binary = command::release_binary()?;
         let mut env = vec![("OUBLIETTE_RELEASE_BIN", binary.as_str())];
-        if !quick {
-            env.extend(self.full);
+        env.extend(self.full.iter().filter(|_| !quick));
+        let args = ["nextest", "run", "--profile", "assurance"].iter().chain(self.tests);
+        let outcome = command::cargo(&args.copied().collect::<Vec<_>>(), &env);
+        let read = fs::read_to_string(&report).map_err(|e| format!("{}: no report: {e}", self.what));
+        if let Ok(xml) = &read {
+            figures.extend(leftout::figures(xml));
+            figures.extend(leftout::lines(xml).into_iter().map(|line| format!("left out: {line}")));
         }
-        let args: Vec<&str> =
-            ["nextest", "run", "--profile", "assurance"].iter().chain(self.tests).copied().collect();
-        let outcome = command::cargo(&args, &env);
-        let xml = fs::read_to_string(&report)
-            .map_err(|e| format!("the suite left no report {}: {e}", report.display()));
-        if let Ok(xml) = &xml {
-            lines.extend(leftout::marked(xml, "assured: "));
-            lines.extend(leftout::lines(xml).into_iter().map(|line| format!("left out: {line}")));
-        }
-        outcome.and(xml.map(drop))
+        outcome.map_err(|error| format!("{}: {error}", self.what)).and(read.map(drop))
     }
 }
 
-/// Prints the parts' figures as they come; the report of each goes into `lines`.
-fn benches(quick: bool, lines: &mut Vec<String>) -> Result<(), String> {
-    let binary = command::release_binary()?;
-    let mut failures = Vec::new();
-    for part in BENCHES {
-        let mut args = vec!["bench", part];
-        args.extend(quick.then_some("--quick"));
-        if part == "erasure" && !quick {
-            args.extend(["--largest", "10", "--rounds", "3"]);
-        }
-        match command::output(&binary, &args) {
-            Ok(said) => lines.extend(said.lines().map(str::to_owned)),
-            Err((said, error)) => {
-                lines.extend(said.lines().map(str::to_owned));
-                failures.push(format!("bench {part}: {error}"));
-            }
-        }
-    }
-    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n       ")) }
+/// Prints the bench's figures; an error if one misses its goal.
+fn measure(quick: bool) -> Result<(), String> {
+    let folder = command::target_dir()?;
+    let scratch = folder.to_str().ok_or("the target folder's path is not UTF-8")?;
+    let mut args = vec!["bench", "--scratch", scratch];
+    args.extend(quick.then_some("--quick"));
+    command::run(&command::release_binary()?, &args, &[])
 }

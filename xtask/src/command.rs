@@ -43,6 +43,12 @@ pub(crate) fn target_dir() -> Result<PathBuf, String> {
     rest.split('"').next().map(PathBuf::from).ok_or_else(|| "cargo metadata is cut short".to_owned())
 }
 
+/// The released binary, once it is built.
+pub(crate) fn release_binary() -> Result<String, String> {
+    let binary = target_dir()?.join("release/oubliette");
+    Ok(binary.to_str().ok_or("the target folder's path is not UTF-8")?.to_owned())
+}
+
 /// Whether a program of that name stands on the search path or where Debian keeps games.
 pub(crate) fn is_installed(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();

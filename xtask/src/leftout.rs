@@ -1,17 +1,24 @@
-//! Reading nextest's JUnit report: what ran, and what suites say they left out.
+//! Reading nextest's JUnit report: what ran, what suites say they left out, and the figures that they reached.
 //!
 //! A test that cannot run here (no `../shared`, no game server) prints one line `left out: suite: reason`
-//! and returns. Passing tests' output is hidden, so the lines are collected here, each once.
+//! and returns; one that counts prints `assured: what: figures`. Passing tests' output is hidden, so the lines are collected here, each once.
 
 use std::collections::BTreeSet;
 
-const MARK: &str = "left out: ";
-
 /// What was left out, sorted, without the mark.
 pub(crate) fn lines(report: &str) -> BTreeSet<String> {
+    marked(report, "left out: ")
+}
+
+/// The figures that suites reached, sorted, without the mark.
+pub(crate) fn figures(report: &str) -> BTreeSet<String> {
+    marked(report, "assured: ")
+}
+
+fn marked(report: &str, mark: &str) -> BTreeSet<String> {
     report
         .lines()
-        .filter_map(|line| line.split_once(MARK))
+        .filter_map(|line| line.split_once(mark))
         .map(|(_, rest)| unescape(rest.split('<').next().unwrap_or(rest)).trim().to_owned())
         .collect()
 }
@@ -49,6 +56,7 @@ mod tests {
         <testcase name="one"><system-out>
 running 1 test
 left out: tape: needs &lt;shared&gt; &amp;amp; more
+assured: kills: 25, bad: 0
 test one ... ok</system-out></testcase>
         <testcase name="two"><system-out>left out: chat: needs ../shared</system-out></testcase>
         <testcase name="three"><system-out>left out: chat: needs ../shared
@@ -60,6 +68,7 @@ test one ... ok</system-out></testcase>
     fn each_line_left_out_is_found_once_and_unescaped() {
         let expected = ["chat: needs ../shared", "tape: needs <shared> &amp; more"].map(str::to_owned);
         assert_eq!(lines(REPORT), BTreeSet::from(expected));
+        assert_eq!(figures(REPORT), BTreeSet::from(["kills: 25, bad: 0".to_owned()]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The project's own commands, the same by hand and in CI.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks through them")]
 
+mod assurance;
 mod check;
 mod command;
 mod fuzz;
@@ -16,6 +17,7 @@ cargo xtask test [--no-install] [ARGS]  run every test; ARGS go to `cargo nextes
 cargo xtask check [--no-install]        formatting, lints, documentation, dependencies, examples
 cargo xtask mutants [NAME | --shard N/M] mistakes planted into a copy: a test must find each
 cargo xtask fuzz [--seconds N] [TARGET]  every decoder's target under libFuzzer, 60 seconds each
+cargo xtask assurance [--quick]         the figures that the claims rest on; hours, or with the counts of every day
 
 What is missing is installed: Debian packages (as root), cargo-nextest, cargo-deny, cargo-fuzz.
 --no-install   install nothing; suites that need what is missing are left out and say so";
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
             mutants::run(None, Some(shard))
         }
         Some((verb, [name])) if verb == "mutants" => mutants::run(Some(name), None),
+        Some((verb, [])) if verb == "assurance" => assurance::run(false, install),
+        Some((verb, [flag])) if verb == "assurance" && flag == "--quick" => assurance::run(true, install),
         Some((verb, rest)) if verb == "fuzz" => fuzz::run(rest, install),
         Some((verb, _)) if verb == "help" || verb == "--help" => {
             println!("{HELP}");

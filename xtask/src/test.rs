@@ -26,6 +26,9 @@ pub(crate) fn run(args: &[String], install: bool) -> Result<(), String> {
 
     // No report: nothing was built, or nothing ran; `outcome` tells which.
     if let Ok(xml) = fs::read_to_string(&report) {
+        for line in leftout::figures(&xml) {
+            println!("assured: {line}");
+        }
         for line in leftout::lines(&xml) {
             println!("left out: {line}");
         }
@@ -40,8 +43,8 @@ pub(crate) fn run(args: &[String], install: bool) -> Result<(), String> {
 /// released binary, which suites find in `OUBLIETTE_RELEASE_BIN`.
 fn everything() -> Result<(), String> {
     command::cargo(&["build", "--release", "--bin", "oubliette"], &[])?;
-    let binary = command::target_dir()?.join("release/oubliette");
-    let env = [("OUBLIETTE_RELEASE_BIN", binary.to_str().ok_or("the target folder's path is not UTF-8")?)];
+    let binary = command::release_binary()?;
+    let env = [("OUBLIETTE_RELEASE_BIN", binary.as_str())];
     let suites = command::cargo(&["nextest", "run", "--workspace"], &env);
     let doctests = command::cargo(&["test", "--doc", "--workspace"], &[]);
     suites.and(doctests)
