@@ -98,7 +98,7 @@ fn one_round(kind: &Kind, empty: &Blocks, round: u64, cuts: u64) -> Counts {
         accent: accents[n as usize],
         seed: 5000 + round * 2 + n,
         length: LENGTH,
-        filtered: round % 2 == 0,
+        filtered: round.is_multiple_of(2),
         base: n as u8 * 100,
     };
     let histories = [history(0), history(1)];

@@ -19,7 +19,7 @@ fn random_histories() {
             accent: Accent::Mixed,
             seed: 1000 + seed,
             length: 60,
-            filtered: seed % 2 == 0,
+            filtered: seed.is_multiple_of(2),
             base: 0,
         };
         let Some(recorded) = record(history) else { return left_out() };
@@ -34,7 +34,7 @@ fn cut_again_during_recovery() {
     let mut all = Counts::default();
     for seed in 0..rounds("OUBLIETTE_CRASH_AGAIN", 4) {
         let accent = Accent::FIVE[seed as usize % 5];
-        let history = History { accent, seed, length: 40, filtered: seed % 2 == 0, base: 0 };
+        let history = History { accent, seed, length: 40, filtered: seed.is_multiple_of(2), base: 0 };
         let Some(recorded) = record(history) else { return left_out() };
         let mut dice = Dice::new(seed);
         for _ in 0..2 {
@@ -58,7 +58,7 @@ fn a_sync_that_fails_once() {
     let mut noticed = 0;
     for seed in 0..rounds("OUBLIETTE_CRASH_FAILURES", 6) {
         let accent = Accent::FIVE[seed as usize % 5];
-        let history = History { accent, seed, length: 40, filtered: seed % 3 != 0, base: 0 };
+        let history = History { accent, seed, length: 40, filtered: !seed.is_multiple_of(3), base: 0 };
         let mut dice = Dice::new(seed + 77);
         let Ok(folder) = Folder::new(&Image::empty()) else { return left_out() };
         // After the making, whose failure leaves nothing to look at.
@@ -90,7 +90,7 @@ fn a_disk_that_lies() {
     let mut images = 0;
     for seed in 0..rounds("OUBLIETTE_CRASH_LIES", 2) {
         let accent = Accent::FIVE[seed as usize % 5];
-        let history = History { accent, seed, length: 60, filtered: seed % 2 == 0, base: 0 };
+        let history = History { accent, seed, length: 60, filtered: seed.is_multiple_of(2), base: 0 };
         let Some(recorded) = record(history) else { return left_out() };
         let mut inspector = Inspector::new(&[history]);
         let mut dice = Dice::new(seed);
