@@ -112,6 +112,9 @@ fn benches(quick: bool, lines: &mut Vec<String>) -> Result<(), String> {
     for part in BENCHES {
         let mut args = vec!["bench", part];
         args.extend(quick.then_some("--quick"));
+        if part == "erasure" && !quick {
+            args.extend(["--largest", "10", "--rounds", "3"]);
+        }
         match command::output(&binary, &args) {
             Ok(said) => lines.extend(said.lines().map(str::to_owned)),
             Err((said, error)) => {

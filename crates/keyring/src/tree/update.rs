@@ -37,13 +37,16 @@ pub(crate) fn update(
     update_in_parts(pages, staged, root, &mut |_, _| Ok(groups.next().unwrap_or_default()))
 }
 
+/// Answers the changes below one of the root's children, given its number.
+pub(crate) type ChangesBelow<'a> = dyn FnMut(&mut Staged, usize) -> Result<Vec<Change>, KeyringError> + 'a;
+
 /// As [`update`], asking for one part of the changes after the other: those below each of the root's sixteen children, by number. What
 /// they lead to may be staged on that occasion. No two changes may have one key.
 pub(crate) fn update_in_parts(
     pages: &Pages,
     staged: &mut Staged,
     root: &Children,
-    part: &mut dyn FnMut(&mut Staged, usize) -> Result<Vec<Change>, KeyringError>,
+    part: &mut ChangesBelow<'_>,
 ) -> Result<Children, KeyringError> {
     let mut tree = Update { pages, staged };
     let mut children = Children::default();
