@@ -3,7 +3,7 @@
 //! ```text
 //! oubliette bench subjects --json > subjects.json
 //! oubliette bench covers --json > covers.json
-//! cargo run --example plot -- docs subjects.json covers.json
+//! cargo run --example plot -- docs/plots subjects.json covers.json
 //! ```
 #![expect(clippy::print_stdout, reason = "a command line tool speaks through it")]
 
@@ -75,8 +75,8 @@ fn covers(curves: &Curves) -> Chart {
         x_title: "messages deleted so far",
         x_scale: Scale::Linear,
         series: vec![
-            series(curves, "covers-most", "most, of the deletions up to here"),
-            series(curves, "covers-mean", "mean"),
+            series(curves, "covers-most", "most, of the 500 before"),
+            series(curves, "covers-mean", "mean of the 500 before"),
         ],
     }
 }
