@@ -16,6 +16,7 @@ use std::path::Path;
 
 use canvas::Canvas;
 use chart::{Chart, Scale, Series};
+use serde_json::Value;
 
 /// Points by the name of their curve.
 type Curves = HashMap<String, Vec<(f64, f64)>>;
@@ -89,12 +90,11 @@ fn series(curves: &Curves, name: &str, label: &'static str) -> Series {
 
 /// Takes the figures that say which curve they are on.
 fn read(json: &str, curves: &mut Curves) -> Result<(), Box<dyn Error>> {
-    let figures: Vec<serde_json::Value> = serde_json::from_str(json)?;
+    let figures: Vec<Value> = serde_json::from_str(json)?;
     for figure in figures {
-        let curve = &figure["curve"];
-        if let (Some(name), Some(x), Some(y)) =
-            (curve["name"].as_str(), curve["x"].as_f64(), figure["value"].as_f64())
-        {
+        let number = |place| figure.pointer(place).and_then(Value::as_f64);
+        let name = figure.pointer("/curve/name").and_then(Value::as_str);
+        if let (Some(name), Some(x), Some(y)) = (name, number("/curve/x"), number("/value")) {
             curves.entry(name.to_owned()).or_default().push((x, y));
         }
     }
