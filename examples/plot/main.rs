@@ -3,7 +3,7 @@
 //! ```text
 //! oubliette bench subjects --json > subjects.json
 //! oubliette bench covers --json > covers.json
-//! cargo run --example plot -- docs subjects.json covers.json
+//! cargo run --example plot -- docs/plots subjects.json covers.json
 //! ```
 #![expect(clippy::print_stdout, reason = "a command line tool speaks through it")]
 
@@ -16,6 +16,7 @@ use std::path::Path;
 
 use canvas::Canvas;
 use chart::{Chart, Scale, Series};
+use serde_json::Value;
 
 /// Points by the name of their curve.
 type Curves = HashMap<String, Vec<(f64, f64)>>;
@@ -75,8 +76,8 @@ fn covers(curves: &Curves) -> Chart {
         x_title: "messages deleted so far",
         x_scale: Scale::Linear,
         series: vec![
-            series(curves, "covers-most", "most, of the deletions up to here"),
-            series(curves, "covers-mean", "mean"),
+            series(curves, "covers-most", "most, of the 500 before"),
+            series(curves, "covers-mean", "mean of the 500 before"),
         ],
     }
 }
@@ -89,12 +90,11 @@ fn series(curves: &Curves, name: &str, label: &'static str) -> Series {
 
 /// Takes the figures that say which curve they are on.
 fn read(json: &str, curves: &mut Curves) -> Result<(), Box<dyn Error>> {
-    let figures: Vec<serde_json::Value> = serde_json::from_str(json)?;
+    let figures: Vec<Value> = serde_json::from_str(json)?;
     for figure in figures {
-        let curve = &figure["curve"];
-        if let (Some(name), Some(x), Some(y)) =
-            (curve["name"].as_str(), curve["x"].as_f64(), figure["value"].as_f64())
-        {
+        let number = |place| figure.pointer(place).and_then(Value::as_f64);
+        let name = figure.pointer("/curve/name").and_then(Value::as_str);
+        if let (Some(name), Some(x), Some(y)) = (name, number("/curve/x"), number("/value")) {
             curves.entry(name.to_owned()).or_default().push((x, y));
         }
     }

@@ -104,7 +104,11 @@ impl Suite {
 fn measure(quick: bool) -> Result<(), String> {
     let folder = command::target_dir()?;
     let scratch = folder.to_str().ok_or("the target folder's path is not UTF-8")?;
-    let mut args = vec!["bench", "--scratch", scratch];
-    args.extend(quick.then_some("--quick"));
-    command::run(&command::release_binary()?, &args, &[])
+    let binary = command::release_binary()?;
+    if quick {
+        return command::run(&binary, &["bench", "--scratch", scratch, "--quick"], &[]);
+    }
+    let all = command::run(&binary, &["bench", "--scratch", scratch], &[]);
+    let largest = ["bench", "erasure", "--scratch", scratch, "--largest", "10", "--rounds", "3"];
+    all.and(command::run(&binary, &largest, &[]))
 }

@@ -32,7 +32,7 @@ impl Memory {
 
     /// Whether one of `secrets` stands anywhere, in pages at any bit: fragments of covers are packed.
     fn holds_any(&self, secrets: &HashSet<Key>) -> bool {
-        let beginnings: HashSet<u64> = secrets.iter().map(|key| beginning(key)).collect();
+        let beginnings: HashSet<u64> = secrets.iter().map(beginning).collect();
         let in_page = |page: &Vec<u8>| {
             let mut window = 0_u64;
             let bits = page.iter().flat_map(|byte| (0..8).rev().map(move |n| u64::from(byte >> n & 1)));
