@@ -1,5 +1,6 @@
 //! Rows exchanged, doubled, moved and removed, by whoever can write rows.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use oubliette::VaultOptions;
@@ -68,17 +69,24 @@ fn every_change(
 #[test]
 fn rows_moved_together_with_the_anchor_do_not_open() {
     let sample = Sample::make();
+    let (named, noise) = (Cell::new(0), Cell::new(0));
     every_change(
         &sample.path(),
         |data, change| change_with_anchor(data, |rows| change(rows).unwrap_or_default()),
         |name, verdict| {
-            let Seen { outcome, said } = verdict.unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
-            // A row of nobody's is noise, not damage.
-            let expected =
-                if name.contains("unknown") { said.is_empty() } else { said.contains("is damaged") };
-            assert!(expected && outcome != Outcome::NotOpened, "{name}: {outcome:?} {said}");
+            let seen = verdict.unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+            // A copy that lies where nobody is, or where something was forgotten, is noise and no damage.
+            let may_be_noise = name.starts_with("moved");
+            match seen.outcome {
+                Outcome::Harmless if may_be_noise => noise.set(noise.get() + 1),
+                Outcome::Noticed | Outcome::Reported if seen.said.contains("is damaged") => {
+                    named.set(named.get() + 1)
+                }
+                _ => panic!("{name}: {seen}"),
+            }
         },
     );
+    assert!(named.get() > 20 && noise.get() >= TRIED, "{named:?} {noise:?}");
 }
 
 /// Without it `fsck` sees each change by the digests, and whoever reads sees what the keys say.
