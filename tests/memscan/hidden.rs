@@ -3,7 +3,10 @@
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::{fs, io, io::BufRead};
+use std::{
+    fs,
+    io::{self, BufRead, Read, Write},
+};
 
 use crate::server;
 
@@ -19,19 +22,39 @@ fn as_nobody(program: &Path) -> Command {
     command
 }
 
-fn served(data: &Path) -> (Child, String) {
+/// Ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A process that has long begun to run its program: it has answered.
+fn echoing() -> Running {
+    let mut cat = as_nobody(Path::new("cat"));
+    let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    Running(child)
+}
+
+fn served(data: &Path) -> (Running, String) {
     let mut child = as_nobody(&server::binary())
         .args(["--json", "serve", "--listen", "127.0.0.1:0", "--allow-swappable-keys", "--data"])
         .arg(data)
         .current_dir("/")
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let running = Running(child);
     // Something is said as soon as the service listens.
     let mut said = String::new();
-    io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    (child, said)
+    io::BufReader::new(stdout).read_line(&mut said).unwrap();
+    (running, said)
 }
 
 fn reads(pid: u32, file: &str) -> bool {
@@ -42,29 +65,30 @@ fn reads(pid: u32, file: &str) -> bool {
 
 #[test]
 fn the_process_is_undumpable_and_leaves_no_core() {
-    let runs = as_nobody(&server::binary()).arg("--version").current_dir("/").output();
-    if !runs.is_ok_and(|ended| ended.status.success()) {
-        println!("left out: memscan: needs root and setpriv, and a program that every user may run");
-        return;
-    }
-    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("vault");
     fs::create_dir(&data).unwrap();
-    [folder.path(), &data].iter().for_each(|path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap());
+    let given = [folder.path(), &data].iter().all(|path| chown(path, Some(NOBODY), Some(NOBODY)).is_ok());
+    let works = |command: &mut Command| command.output().is_ok_and(|ended| ended.status.success());
+    if !given
+        || !works(as_nobody(&server::binary()).arg("--version").current_dir("/"))
+        || !works(as_nobody(Path::new("test")).arg("-w").arg(&data))
+    {
+        println!(
+            "left out: memscan: needs root, setpriv, and a program and a folder that every user may use"
+        );
+        return;
+    }
 
     // A process of the same user that did nothing for itself is open to its siblings.
-    let mut open = as_nobody(Path::new("sleep")).arg("600").spawn().unwrap();
-    let (mut service, said) = served(&data);
-    let (mine, other) = (service.id(), open.id());
-    let owner = |pid: u32| fs::metadata(format!("/proc/{pid}/status")).unwrap().uid();
-    let limits = fs::read_to_string(format!("/proc/{mine}/limits")).unwrap();
-    let seen = (reads(mine, "environ"), reads(other, "environ"), owner(mine), owner(other));
-    for child in [&mut service, &mut open] {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    let open = echoing();
+    let (service, said) = served(&data);
     assert!(!said.is_empty(), "the service did not start");
+    let (mine, other) = (service.0.id(), open.0.id());
+    let owner = |pid: u32| fs::metadata(format!("/proc/{pid}/status")).unwrap().uid();
+    let seen = (reads(mine, "environ"), reads(other, "environ"), owner(mine), owner(other));
     assert_eq!(seen, (false, true, 0, NOBODY), "environ of the service, of another; owner of each");
+    let limits = fs::read_to_string(format!("/proc/{mine}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
 }
