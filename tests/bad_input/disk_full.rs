@@ -100,7 +100,8 @@ fn fill(kind: &str, mount: Option<Mount>) {
     assert!(!server.stop().panicked());
 
     // A start on the full disk either serves what is there or says why not.
-    match Server::try_start(&server::binary(), &data, &[]) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    match Server::try_start_logging(&data, log.path()) {
         Ok(server) => check(&server.client(), &kept),
         Err(ended) => assert!(!ended.panicked() && ended.stderr.contains("error"), "{ended:?}"),
     }

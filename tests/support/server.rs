@@ -63,8 +63,12 @@ impl Server {
 
     /// The same with its stderr in a file elsewhere.
     pub(crate) fn start_logging(data: &Path, log: &Path) -> Self {
-        Self::spawn(plain(&binary()), data, &[], log)
+        Self::try_start_logging(data, log)
             .unwrap_or_else(|ended| panic!("the service did not start: {ended:?}"))
+    }
+
+    pub(crate) fn try_start_logging(data: &Path, log: &Path) -> Result<Self, Ended> {
+        Self::spawn(plain(&binary()), data, &[], log)
     }
 
     /// Starts it, or says how it ended.
