@@ -32,7 +32,7 @@ pub(crate) const EVERYTHING: &[Op] = &[
     Op::ForgetVersion { who: 0, spot: 0, nth: 1 },
     Op::Seize,
     Op::ForgetMessage { who: 0, to: 1, nth: 1 },
-    Op::ForgetThrough { who: 1, to: 0, nth: 0 },
+    Op::ForgetThrough { who: 1, to: 0, nth: 1 },
     Op::Move { who: 0 },
     Op::Seize,
     Op::Restart,
