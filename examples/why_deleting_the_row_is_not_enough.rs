@@ -2,7 +2,11 @@
 //!
 //! Run: `cargo run --example why_deleting_the_row_is_not_enough`. It works in a temporary folder and asserts what it shows. The cipher of
 //! the usual design is this project's own: it is not the cipher that fails.
-#![allow(clippy::print_stdout, reason = "an example says what it does and stops where it is wrong")]
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "an example says what it does and stops where it is wrong"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

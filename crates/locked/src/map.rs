@@ -127,7 +127,8 @@ fn memfd_secret() -> Result<OwnedFd> {
     Err(rustix::io::Errno::NOSYS)
 }
 
-#[cfg(all(test, target_os = "linux", not(miri)))]
+#[cfg(test)]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod tests {
     use super::*;
 

@@ -157,7 +157,7 @@ mod tests {
             let rows = whole.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?)));
             prop_assert_eq!(found, first(rows.filter(|row| inside(&row.0)).collect(), limit));
             for (key, value) in &whole {
-                let seen = overlay.get(key).map_or_else(|| sled.get(key), |found| found);
+                let seen = overlay.get(key).unwrap_or_else(|| sled.get(key));
                 prop_assert_eq!(seen, value.as_ref());
             }
         }
