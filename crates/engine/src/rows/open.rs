@@ -82,7 +82,9 @@ fn catch_up(folder: &SledFolder, key: &AnchorKey, anchored: &Anchored) -> Result
     let row = encode_row(key, last)?;
     folder.write(rows.into_iter().chain([(ANCHOR_ROW, Some(row.as_slice()))]))?;
     folder.sync()?;
-    tracing::info!(commits = anchored.redo.len(), "commits were brought into sled");
+    if !anchored.redo.is_empty() {
+        tracing::info!(commits = anchored.redo.len(), "commits were brought into sled");
+    }
     Ok(false)
 }
 
