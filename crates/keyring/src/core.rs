@@ -26,7 +26,7 @@ pub struct KeyringOptions {
     pub page_cache_bytes: usize,
     /// People kept in memory although nobody holds them. 4,096.
     pub subject_cache: usize,
-    /// Most people in one commit of a bulk load, each of whom takes about 200 bytes of memory while it runs. 262,144.
+    /// Most people in one commit of a bulk load, each of whom takes about 200 bytes of memory while it runs. 65,536.
     pub bulk_people: usize,
     /// How long a fence stands where an erased person stood. 30 days.
     pub fence: Duration,
@@ -41,7 +41,7 @@ impl Default for KeyringOptions {
         Self {
             page_cache_bytes: 16 << 20,
             subject_cache: 4096,
-            bulk_people: 1 << 18,
+            bulk_people: 1 << 16,
             fence: Duration::from_secs(30 * 24 * 3600),
             lease_wait: Duration::from_secs(30),
             clock: Arc::new(SystemClock),

@@ -35,11 +35,14 @@ pub(super) fn start(layout: &Layout, options: &SledOptions) -> Result<(Live, Fou
     let data = layout.data(marker.data);
     check_files(&data)?;
     layout.remove_leftovers(marker.data)?;
-    // A snapshot may be durable before the log it describes: after a kill the log is only in the page cache. After a failed sync it is
-    // there alone, for good.
-    settle_files_on_medium(&data)?;
     let clean = layout.take_clean()?;
-    if !clean {
+    if clean {
+        // Whoever set the sign had synced everything without an error, so the page cache is what the medium has.
+        sync_path(&data.join("db"))?;
+    } else {
+        // A snapshot may be durable before the log it describes: after a kill the log is only in the page cache. After a failed sync it
+        // is there alone, for good.
+        settle_files_on_medium(&data)?;
         keep_evidence(layout, options)?;
         write_again(&data.join("db"))?;
     }
