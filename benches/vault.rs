@@ -8,7 +8,8 @@ use oubliette_cli::bench::{Effort, Part, run};
 
 fn main() -> ExitCode {
     let disk = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let effort = Effort { rounds: 3, quick: true, largest: 1 };
+    let program = Some(env!("CARGO_BIN_EXE_oubliette"));
+    let effort = Effort { rounds: 3, quick: true, largest: 1, program };
     match run(disk, Part::value_variants(), effort, &mut |figure| println!("{figure}")) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {

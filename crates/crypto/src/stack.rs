@@ -1,18 +1,18 @@
 //! Wipes what key-dependent code leaves on the stack. Ciphers and hashes wipe the values they drop, but a value that was
 //! moved leaves its old place behind: without this, round keys of a page were still to be read after the page's key was gone.
 
-use zeroize::Zeroize;
+use zeroize::zeroize_stack;
 
 /// Deeper than anything that `work` calls here.
-const FRAME: usize = 32 * 1024 / size_of::<u64>();
+const FRAME: usize = 32 * 1024;
 /// Deeper than one HMAC, which pads the key on the stack.
-const SHALLOW: usize = 4 * 1024 / size_of::<u64>();
+const SHALLOW: usize = 4 * 1024;
 
 /// Does `work`, then overwrites the part of the stack it ran on. What it returns should hold keys behind pointers.
 #[inline(never)]
 pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
     let result = below(work);
-    overwrite::<FRAME>();
+    zeroize_stack::<FRAME>();
     result
 }
 
@@ -20,7 +20,7 @@ pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
 #[inline(never)]
 pub(crate) fn wiped_shallow<T>(work: impl FnOnce() -> T) -> T {
     let result = below(work);
-    overwrite::<SHALLOW>();
+    zeroize_stack::<SHALLOW>();
     result
 }
 
@@ -28,9 +28,4 @@ pub(crate) fn wiped_shallow<T>(work: impl FnOnce() -> T) -> T {
 #[inline(never)]
 fn below<T>(work: impl FnOnce() -> T) -> T {
     work()
-}
-
-#[inline(never)]
-fn overwrite<const WORDS: usize>() {
-    [0u64; WORDS].zeroize();
 }

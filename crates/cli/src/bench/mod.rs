@@ -5,6 +5,7 @@
 
 mod covers;
 mod erasure;
+pub(crate) mod memory;
 mod messages;
 mod opening;
 mod plane;
@@ -39,6 +40,8 @@ pub struct Effort {
     pub quick: bool,
     /// GiB of content of the person whose erasure is compared with that of one with 1 KiB.
     pub largest: u64,
+    /// The `oubliette` program, for what is measured in a child; this program if `None`.
+    pub program: Option<&'static str>,
 }
 
 /// One line of the report.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    bench::{self, Effort, Part},
+    bench::{self, Effort, Part, memory},
     error::CliError,
     output::Output,
 };
@@ -31,8 +31,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), CliError> {
     let parts = if arguments.parts.is_empty() { Part::value_variants() } else { &arguments.parts };
-    let effort =
-        Effort { rounds: arguments.rounds.into(), quick: arguments.quick, largest: arguments.largest.into() };
+    let effort = Effort {
+        rounds: arguments.rounds.into(),
+        quick: arguments.quick,
+        largest: arguments.largest.into(),
+        program: None,
+    };
     let figures =
         bench::run(&arguments.scratch, parts, effort, &mut |figure| output.line(&figure.to_string()))?;
     output.result(&figures, Vec::new);
@@ -40,4 +44,10 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), CliError>
         0 => Ok(()),
         missed => Err(CliError::Missed(missed)),
     }
+}
+
+/// `oubliette bench-memory`: run by `bench` in a child process.
+pub(crate) fn memory(arguments: &memory::Arguments, output: &Output) -> Result<(), CliError> {
+    output.line(&memory::work(arguments)?.to_string());
+    Ok(())
 }

@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Look at a row engine's data folder (run by this program in a child process)
     #[command(hide = true)]
     VerifyEngine(verify_engine::Arguments),
+    /// Work in a vault and say what memory that took (run by `bench` in a child process)
+    #[command(hide = true)]
+    BenchMemory(crate::bench::memory::Arguments),
 }
 
 pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
@@ -68,6 +71,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Tour => tour::run(settings, output),
         Command::Bench(arguments) => bench::run(arguments, output),
         Command::VerifyEngine(arguments) => verify_engine::run(arguments),
+        Command::BenchMemory(arguments) => bench::memory(&arguments, output),
     }
 }
 
