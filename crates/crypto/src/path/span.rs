@@ -28,7 +28,8 @@ impl Path {
         let class = Class::try_from(class).ok()?;
         let (compartments, whole) = numbers(&mut bits, 31)?;
         let compartments = narrow(*compartments.start())..=narrow(*compartments.end());
-        let all = |branch| Some(Span { class, compartments: compartments.clone(), branch, seqs: 1..=u64::MAX });
+        let all =
+            |branch| Some(Span { class, compartments: compartments.clone(), branch, seqs: 1..=u64::MAX });
         if !whole {
             return all(None);
         }

@@ -25,7 +25,9 @@ pub(crate) fn restrictions_seeds() -> Vec<Vec<u8>> {
     restrictions.holds.extend([("a".to_owned(), hold(None)), ("b".to_owned(), hold(Some(1_800_000_000)))]);
     (restrictions.foreign, restrictions.birth_year) = (true, Some(2015));
     let leaf = Leaf { class: Class::Chat, compartment: 3, branch: Branch::Items, seq: 9 };
-    for (path, due) in [(Path::compartment(Class::Saves, 7).unwrap(), 0), (Path::leaf(&leaf).unwrap(), 1_700_000_000)] {
+    for (path, due) in
+        [(Path::compartment(Class::Saves, 7).unwrap(), 0), (Path::leaf(&leaf).unwrap(), 1_700_000_000)]
+    {
         restrictions.promise(path, due).unwrap();
     }
     vec![Vec::new(), one, two, three, restrictions.encode().unwrap().to_vec()]

@@ -34,7 +34,10 @@ impl Drop for Hold {
 /// Not why.
 impl std::fmt::Debug for Hold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hold").field("since", &self.since).field("expires", &self.expires).finish_non_exhaustive()
+        f.debug_struct("Hold")
+            .field("since", &self.since)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
     }
 }
 

@@ -15,8 +15,8 @@ use oubliette_crypto::{ObjectKey, Path, Tag};
 
 pub(crate) use gate::{Gate, Standing};
 pub use gate::{KeyLease, OperationGuard};
-pub(crate) use registry::People;
 pub use holds::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, Waiting};
+pub(crate) use registry::People;
 pub use restrictions::{RestrictionChange, Restrictions};
 pub(crate) use state::{Identity, State, load_cover};
 pub use subject::Subject;

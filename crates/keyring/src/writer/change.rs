@@ -20,7 +20,12 @@ pub(super) struct Wanted {
 }
 
 impl Plan<'_> {
-    pub(super) fn change(&mut self, tag: Tag, handle: Handle, wanted: Wanted) -> Result<Outcome, KeyringError> {
+    pub(super) fn change(
+        &mut self,
+        tag: Tag,
+        handle: Handle,
+        wanted: Wanted,
+    ) -> Result<Outcome, KeyringError> {
         let page = match self.core.find(self.root, tag)? {
             Found::Person { blocked: true, .. } => return Err(KeyringError::Blocked),
             Found::Person { state, .. } => state,
@@ -38,7 +43,9 @@ impl Plan<'_> {
     pub(super) fn ripen(&mut self, tags: Vec<Tag>) -> Result<Outcome, KeyringError> {
         let mut changed = 0;
         for tag in tags {
-            let Found::Person { state: page, blocked: false, .. } = self.core.find(self.root, tag)? else { continue };
+            let Found::Person { state: page, blocked: false, .. } = self.core.find(self.root, tag)? else {
+                continue;
+            };
             let state = State::read(&self.core.pages, &page)?;
             if state.restrictions.is_ripe(self.moment.due) {
                 let nothing_else = Wanted { paths: Vec::new(), not_before: 0, changes: Vec::new() };
@@ -98,7 +105,12 @@ impl Plan<'_> {
             if flag {
                 self.core.note_waiting();
             }
-            self.work.changes.push(Change::set(Entry::Person { tag, state: next, blocked: false, waits: flag }));
+            self.work.changes.push(Change::set(Entry::Person {
+                tag,
+                state: next,
+                blocked: false,
+                waits: flag,
+            }));
             self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: wanted.paths });
             self.work.deletion |= cut;
         }

@@ -180,7 +180,8 @@ impl Writer {
         staged.dead.push(current.pointer.root_page);
         let (vault, vault_page) = if deletion || marks || queues != current.vault.queues {
             staged.dead.push(current.node.vault_page.id);
-            let (vault, page) = current.vault.rewrite(&core.pages, &mut staged, queues, last_deletion, mark)?;
+            let (vault, page) =
+                current.vault.rewrite(&core.pages, &mut staged, queues, last_deletion, mark)?;
             (Some(vault), page)
         } else {
             (None, current.node.vault_page.duplicate()?)

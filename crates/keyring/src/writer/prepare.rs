@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use oubliette_crypto::{Handle, PageBody, PageId, PageKind, PageRef, Tag};
 
-use super::commit::{Publish, Work};
 use super::change::Wanted;
+use super::commit::{Publish, Work};
 use super::load::Load;
 use super::{Blocking, Op, Outcome};
 use crate::core::{Core, Found, Root};
@@ -30,7 +30,11 @@ pub(super) struct Moment {
 
 impl Moment {
     pub(super) fn now(core: &Core) -> Self {
-        Self { now: core.options.clock.now_unix(), due: core.due_time(), generation: core.root().pointer.generation + 1 }
+        Self {
+            now: core.options.clock.now_unix(),
+            due: core.due_time(),
+            generation: core.root().pointer.generation + 1,
+        }
     }
 }
 

@@ -127,7 +127,8 @@ fn there_is_an_end_to_what_may_wait() {
     let keyring = ground.create();
     let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
     place(&keyring, &ann, "a", None);
-    let many: Vec<Path> = (1..=MAX_WAITING as u64).map(|seq| Path::leaf(&item(1, 2 * seq)).unwrap()).collect();
+    let many: Vec<Path> =
+        (1..=MAX_WAITING as u64).map(|seq| Path::leaf(&item(1, 2 * seq)).unwrap()).collect();
     keyring.cut(&ann, many).unwrap();
     let one_more = keyring.cut(&ann, vec![Path::leaf(&item(2, 1)).unwrap()]);
     assert!(matches!(one_more, Err(KeyringError::TooLarge { .. })));
@@ -166,9 +167,12 @@ fn jumps_of_the_clock_never_delete_early() {
     let start = 1_800_000_000;
     let clock = Arc::new(Set { wall: start.into(), counted: 5.into(), boot: 1.into() });
     let options = || KeyringOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..ground.options() };
-    let open = || Keyring::open(ground.pages.clone(), ground.cells.clone(), ground.ledger.clone(), options()).unwrap();
+    let open = || {
+        Keyring::open(ground.pages.clone(), ground.cells.clone(), ground.ledger.clone(), options()).unwrap()
+    };
     let keyring =
-        Keyring::create(ground.pages.clone(), ground.cells.clone(), ground.ledger.clone(), options()).unwrap();
+        Keyring::create(ground.pages.clone(), ground.cells.clone(), ground.ledger.clone(), options())
+            .unwrap();
     let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
     place(&keyring, &ann, "a", Some(start + 30 * DAY));
     cut(&keyring, &ann, &item(1, 1));
@@ -202,7 +206,9 @@ fn jumps_of_the_clock_never_delete_early() {
     clock.wall.store(0, Ordering::SeqCst);
     let keyring = open();
     refused(&keyring);
-    assert!(keyring.due_time() > start + DAY && keyring.least_time() > start && keyring.clock_is_ahead() < -DAY);
+    assert!(
+        keyring.due_time() > start + DAY && keyring.least_time() > start && keyring.clock_is_ahead() < -DAY
+    );
     clock.pass(29 * DAY as u32);
     assert_eq!(keyring.ripen().unwrap(), 1);
     assert!(!is_stored(&keyring, "ann", &item(1, 1)));
@@ -271,7 +277,8 @@ impl Model {
     /// Every change of the person does it.
     fn ripen(&mut self) {
         if !self.held() {
-            let due: Vec<u64> = self.hidden.iter().filter(|(_, at)| **at <= self.day).map(|(seq, _)| *seq).collect();
+            let due: Vec<u64> =
+                self.hidden.iter().filter(|(_, at)| **at <= self.day).map(|(seq, _)| *seq).collect();
             for seq in due {
                 self.hidden.remove(&seq);
                 self.gone.insert(seq);
