@@ -23,6 +23,21 @@ pub struct RecordOptions {
 }
 
 impl Records {
+    /// Whether a record of this purpose would be taken, as far as that can be told before its content.
+    ///
+    /// # Errors
+    /// As [`Records::put`].
+    pub fn may_put(&self, purpose: &str, options: &RecordOptions) -> Result<(), VaultError> {
+        let rule = self.rule(purpose)?;
+        check_type(rule, options)?;
+        let max = rule.max_size.unwrap_or(self.person.vault.settings.max_save);
+        if options.expected_len.is_some_and(|expected| expected > max) {
+            return Err(VaultError::TooLarge { what: "the record", limit: max });
+        }
+        self.person.may_store()?;
+        self.require(rule)
+    }
+
     /// Streams `content` in as the record's value, in place of what it was before, which is cut. Nothing is stored unless the reader ends cleanly.
     ///
     /// # Errors

@@ -158,9 +158,15 @@ fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
 }
 
 impl Inner {
-    /// Microseconds since 1970, for what is written down. A clock that was set back does not make what is stored now look old.
+    /// Microseconds since 1970, as the clock says.
     pub(crate) fn now(&self) -> u64 {
-        self.settings.clock.now_micros().max(micros(self.keyring.least_time()))
+        self.settings.clock.now_micros()
+    }
+
+    /// No value is sealed as older than this, in microseconds since 1970: else a clock that was set back would make what is stored now look old, and
+    /// be forgotten for it.
+    pub(crate) fn least_time(&self) -> u64 {
+        micros(self.keyring.least_time())
     }
 
     /// The time by which things are forgotten, in microseconds since 1970: what is deleted because of its age, or waits for a moment, is
