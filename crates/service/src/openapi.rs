@@ -15,9 +15,7 @@ use utoipa::{
 use crate::{
     access::{ROUTES, Route},
     problem::ProblemDocument,
-    routes::{
-        blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, subjects,
-    },
+    routes::{blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, subjects},
 };
 
 #[derive(OpenApi)]
