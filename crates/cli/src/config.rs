@@ -1,6 +1,7 @@
 //! Settings: flags over `OUBLIETTE_*` variables over `oubliette.toml`. Unknown keys are errors that name the nearest.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -9,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::{args::Common, error::CliError};
+use crate::{args::Common, error::CliError, promises};
 
 /// Every setting, by its place in the file; the variable is `OUBLIETTE_` and the same in capitals with `_` for `.`.
 const KEYS: &[(&str, Kind)] = &[
@@ -22,6 +23,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("saves.compress", Kind::Switch),
     ("saves.max_size", Kind::Number),
     ("saves.require_precondition", Kind::Switch),
+    ("region", Kind::Text),
+    ("clock.tolerance_minutes", Kind::Number),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
@@ -57,6 +60,16 @@ pub(crate) struct Settings {
     token_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) saves: Saves,
+    /// Where the vault stands, as the platform names its regions.
+    pub(crate) region: Option<String>,
+    #[serde(default)]
+    pub(crate) clock: promises::Clock,
+    #[serde(default)]
+    pub(crate) retention: promises::ByClass,
+    #[serde(default)]
+    pub(crate) consents: BTreeMap<String, promises::Consent>,
+    #[serde(default)]
+    pub(crate) records: BTreeMap<String, promises::Records>,
     #[serde(default)]
     pub(crate) memory: Memory,
     #[serde(default)]
@@ -133,6 +146,7 @@ impl Settings {
 
     fn from_table(table: Table) -> Result<Self, CliError> {
         check_kinds(&table)?;
+        promises::check_kinds(&table)?;
         table
             .try_into()
             .map_err(|error: toml::de::Error| CliError::Usage(format!("settings: {}", error.message())))
@@ -168,8 +182,10 @@ fn parse(text: &str, path: &Path) -> Result<Table, CliError> {
     let bad = |message: &str| CliError::Usage(format!("{}: {message}", path.display()));
     let table: Table = text.parse().map_err(|error: toml::de::Error| bad(error.message()))?;
     for key in keys(&table, "") {
-        if !KEYS.iter().any(|(known, _)| *known == key) {
-            let nearest = nearest(&key, KEYS.iter().map(|(known, _)| *known));
+        if !KEYS.iter().any(|(known, _)| *known == key) && !promises::knows(&key) {
+            let known = KEYS.iter().map(|(known, _)| (*known).to_owned()).chain(promises::nearby(&key));
+            let known: Vec<String> = known.collect();
+            let nearest = nearest(&key, known.iter().map(String::as_str));
             return Err(bad(&format!("there is no setting `{key}`; the nearest is `{nearest}`")));
         }
     }

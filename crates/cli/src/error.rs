@@ -128,6 +128,8 @@ fn of_code(code: &str) -> u8 {
         | "forbidden"
         | "subject_blocked"
         | "consent_required"
+        | "guardian_consent_required"
+        | "region_mismatch"
         | "held"
         | "version_conflict"
         | "precondition_required"

@@ -13,7 +13,7 @@ use oubliette_service::{
 };
 use oubliette_store::{Vault, VaultError, VaultOptions};
 
-use crate::{config::Settings, error::CliError, harden, output::Progress};
+use crate::{config::Settings, error::CliError, harden, output::Progress, promises};
 
 /// What the vault is opened with: the settings, and a child process that looks at the row engine first.
 /// Refused where the system may write keys to disk.
@@ -26,6 +26,7 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
         ..VaultOptions::default()
     };
     options.engine.sled.verifier = Some(Arc::new(verify_in_child));
+    promises::enter(settings, &mut options);
     Ok(options)
 }
 

@@ -14,6 +14,7 @@ mod folder;
 pub mod fuzzing;
 mod harden;
 mod output;
+mod promises;
 mod tour;
 
 pub use oubliette_locked::WipingAlloc;

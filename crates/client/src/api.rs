@@ -8,8 +8,8 @@ use crate::{
     error::ClientError,
     http::{Client, json, path, with_query},
     types::{
-        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, GuardCode, Listed, Message, NewMessage,
-        Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
+        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Listed, Message,
+        NewMessage, Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
     },
 };
 
@@ -74,15 +74,14 @@ impl Client {
     }
 
     /// Forgets one of the person's own messages.
-    pub fn forget_message(&self, user: &str, peer: &str, id: &str) -> Result<(), ClientError> {
-        let path = path(&["subjects", user, "chats", peer, "messages", id]);
-        self.call::<Value>(Method::DELETE, &path).map(drop)
+    pub fn forget_message(&self, user: &str, peer: &str, id: &str) -> Result<Deletion, ClientError> {
+        self.delete(&path(&["subjects", user, "chats", peer, "messages", id]))
     }
 
     /// Forgets all of the person's own messages up to this one.
-    pub fn forget_messages_through(&self, user: &str, peer: &str, id: &str) -> Result<(), ClientError> {
+    pub fn forget_messages_through(&self, user: &str, peer: &str, id: &str) -> Result<Deletion, ClientError> {
         let path = path(&["subjects", user, "chats", peer, "messages", id]);
-        self.call::<Value>(Method::DELETE, &with_query(path, &[("through", Some(id.to_owned()))])).map(drop)
+        self.delete(&with_query(path, &[("through", Some(id.to_owned()))]))
     }
 
     /// The person's conversations.
@@ -98,8 +97,8 @@ impl Client {
     }
 
     /// Forgets the person's own side of a conversation.
-    pub fn forget_chat(&self, user: &str, peer: &str) -> Result<(), ClientError> {
-        self.call::<Value>(Method::DELETE, &path(&["subjects", user, "chats", peer])).map(drop)
+    pub fn forget_chat(&self, user: &str, peer: &str) -> Result<Deletion, ClientError> {
+        self.delete(&path(&["subjects", user, "chats", peer]))
     }
 
     /// Refuses the peer's messages from now on.
@@ -150,9 +149,8 @@ impl Client {
     }
 
     /// Forgets an account.
-    pub fn forget_steam(&self, user: &str, account: &str) -> Result<(), ClientError> {
-        let path = path(&["subjects", user, "credentials", "steam", account]);
-        self.call::<Value>(Method::DELETE, &path).map(drop)
+    pub fn forget_steam(&self, user: &str, account: &str) -> Result<Deletion, ClientError> {
+        self.delete(&path(&["subjects", user, "credentials", "steam", account]))
     }
 
     /// A Steam Guard code; the secret stays in the vault.
@@ -173,9 +171,9 @@ impl Client {
         self.call_with(Method::PUT, &path(&["subjects", user, "consents", purpose]), given)
     }
 
-    /// Withdraws a consent.
-    pub fn withdraw_consent(&self, user: &str, purpose: &str) -> Result<(), ClientError> {
-        self.call::<Value>(Method::DELETE, &path(&["subjects", user, "consents", purpose])).map(drop)
+    /// Withdraws a consent, and has forgotten what depended on it.
+    pub fn withdraw_consent(&self, user: &str, purpose: &str) -> Result<Deletion, ClientError> {
+        self.delete(&path(&["subjects", user, "consents", purpose]))
     }
 
     /// Every consent given or withdrawn.

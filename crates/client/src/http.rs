@@ -10,7 +10,10 @@ use ureq::{
 };
 use zeroize::Zeroizing;
 
-use crate::error::{ClientError, Problem};
+use crate::{
+    error::{ClientError, Problem},
+    types::Deletion,
+};
 
 /// Everything but RFC 3986's unreserved characters.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -91,6 +94,14 @@ impl Client {
     /// A request without a body, answered in JSON.
     pub(crate) fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, ClientError> {
         json(self.send(self.request(method, path), ())?)
+    }
+
+    /// A deletion: done, or waiting.
+    pub(crate) fn delete(&self, path: &str) -> Result<Deletion, ClientError> {
+        let response = self.send(self.request(Method::DELETE, path), ())?;
+        let waits = response.status() == StatusCode::ACCEPTED;
+        json::<serde_json::Value>(response)?;
+        Ok(if waits { Deletion::Blocked } else { Deletion::Erased })
     }
 
     /// A request with a JSON body, answered in JSON.

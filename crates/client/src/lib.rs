@@ -17,16 +17,21 @@
 
 mod api;
 mod error;
+mod holds;
 mod http;
+mod records;
 mod saves;
 mod types;
 
 pub use self::{
     error::{ClientError, Problem},
+    holds::{Hold, NewHold},
     http::Client,
+    records::{Record, RecordBody},
     saves::{SaveBody, SaveOptions, SaveRead},
     types::{
-        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, GuardCode, Listed, Message, NewMessage,
-        Posted, Ready, SaveFacts, SaveStored, Slot, SteamSecrets, Subject, SubjectFacts, Usage, Window,
+        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Listed, Message,
+        NewMessage, Posted, Ready, SaveFacts, SaveStored, Slot, SteamSecrets, Subject, SubjectFacts, Usage,
+        Window,
     },
 };

@@ -10,11 +10,11 @@ use ureq::{
 use crate::{
     error::ClientError,
     http::{Client, json, path, with_query},
-    types::{Listed, SaveFacts, SaveStored, Slot},
+    types::{Deletion, Listed, SaveFacts, SaveStored, Slot},
 };
 
 /// From here on the service is asked before the bytes are sent, so that a refusal costs nothing.
-const ASK_FIRST: u64 = 1 << 20;
+pub(crate) const ASK_FIRST: u64 = 1 << 20;
 
 /// How a save is stored.
 #[derive(Debug, Clone, Default)]
@@ -149,8 +149,8 @@ impl Client {
         game: &str,
         slot: &str,
         version: Option<u64>,
-    ) -> Result<(), ClientError> {
-        self.call::<serde_json::Value>(Method::DELETE, &versioned(user, game, slot, version)).map(drop)
+    ) -> Result<Deletion, ClientError> {
+        self.delete(&versioned(user, game, slot, version))
     }
 
     /// A person's slots, of one game or all.
@@ -201,11 +201,11 @@ fn optional(request: Builder, name: &str, value: Option<&str>) -> Builder {
     }
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::to_owned)
 }
 
-fn length(response: &Response<Body>) -> Result<u64, ClientError> {
+pub(crate) fn length(response: &Response<Body>) -> Result<u64, ClientError> {
     text(response.headers(), header::CONTENT_LENGTH.as_str())
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| ClientError::Answer("no Content-Length".to_owned()))
@@ -213,11 +213,11 @@ fn length(response: &Response<Body>) -> Result<u64, ClientError> {
 
 /// Tells a failure of the caller's reader from one of the connection. A reader that gives fewer or more bytes than were announced has
 /// failed, too: of one that ends early the connection would go on asking for the rest, of one that does not end it would drop it.
-struct Noting<'a> {
-    content: &'a mut dyn Read,
+pub(crate) struct Noting<'a> {
+    pub(crate) content: &'a mut dyn Read,
     /// Bytes that must still come, if their number was announced.
-    left: Option<u64>,
-    failed: &'a mut Option<io::Error>,
+    pub(crate) left: Option<u64>,
+    pub(crate) failed: &'a mut Option<io::Error>,
 }
 
 impl Noting<'_> {

@@ -20,6 +20,31 @@ pub struct SubjectFacts {
     /// Where the content belongs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// The year of birth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub birth_year: Option<u16>,
+    /// What shows a guardian's consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guardian_consent: Option<String>,
+}
+
+/// What became of a deletion. Either way nobody reads it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Its keys are gone.
+    Erased,
+    /// Its keys go once a legal hold has ended, or the time is over that the law wants it kept.
+    Blocked,
+}
+
+impl Deletion {
+    /// `erased` or `blocked`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Erased => "erased",
+            Self::Blocked => "blocked",
+        }
+    }
 }
 
 /// A person, without content.
@@ -31,6 +56,8 @@ pub struct Subject {
     pub state: String,
     /// Where the content belongs.
     pub region: Option<String>,
+    /// The year of birth.
+    pub birth_year: Option<u16>,
     /// When the person was created.
     pub created: String,
     /// Usage per class.
@@ -276,6 +303,9 @@ pub struct Ready {
     pub ready: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// What needs an operator although the vault is ready.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// How sure the erasure of the root secret is, E0 to E4.
     pub erasure_class: String,
     /// Over how many cells the root secret is split.

@@ -3,9 +3,11 @@
 
 mod label;
 mod range;
+mod span;
 
 pub use label::{Branch, Class, Leaf};
 pub use range::{compartments_through, items_through};
+pub use span::Span;
 
 use std::fmt;
 
@@ -57,6 +59,20 @@ impl Path {
         let byte = self.bits.get(i / 8)?;
         (i < self.len()).then_some(byte & (0x80 >> (i % 8)) != 0)
     }
+    /// The bits packed from the most significant one, the last byte padded with zeros.
+    pub fn packed(&self) -> &[u8] {
+        self.bits.get(..self.len().div_ceil(8)).unwrap_or_default()
+    }
+    /// Reads what [`Path::packed`] answered for a path of `len` bits; `None` unless it has that length and zeros behind its end.
+    pub fn unpack(len: u8, packed: &[u8]) -> Option<Self> {
+        if usize::from(len) > MAX_PATH_BITS || packed.len() != usize::from(len).div_ceil(8) {
+            return None;
+        }
+        let mut bits = [0; BYTES];
+        bits.get_mut(..packed.len())?.copy_from_slice(packed);
+        let path = Self { bits, len };
+        (path.first(len.into()) == path).then_some(path)
+    }
     /// All bits from the top down.
     pub fn bits(&self) -> impl Iterator<Item = bool> + '_ {
         (0..self.len()).filter_map(|i| self.bit(i))
@@ -66,7 +82,7 @@ impl Path {
         self.len <= other.len && self.bits().eq(other.bits().take(self.len()))
     }
     /// The node at the first `len` bits, or this one if there are no more.
-    pub(crate) fn first(mut self, len: usize) -> Self {
+    pub fn first(mut self, len: usize) -> Self {
         self.len = self.len.min(u8::try_from(len).unwrap_or(u8::MAX));
         for (at, byte) in self.bits.iter_mut().enumerate() {
             let kept = usize::from(self.len).saturating_sub(8 * at).min(8) as u32;

@@ -1,9 +1,10 @@
 //! Time as a dependency, so that expiry is tested without sleeping.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Wall-clock time.
+/// Wall-clock time, and a counter beside it that nobody sets.
 pub trait Clock: Send + Sync {
     /// Microseconds since the Unix epoch.
     fn now_micros(&self) -> i64;
@@ -11,6 +12,20 @@ pub trait Clock: Send + Sync {
     fn now_unix(&self) -> i64 {
         self.now_micros().div_euclid(1_000_000)
     }
+    /// The counter that judges the wall clock. What stands here is right for a clock that is moved by hand: it vouches for itself. A
+    /// clock of the real world answers one that is never set.
+    fn steady(&self) -> Steady {
+        Steady { boot: 0, seconds: u32::try_from(self.now_unix()).unwrap_or(0) }
+    }
+}
+
+/// A counter of seconds that only goes forward, as long as `boot` stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steady {
+    /// Which run of the machine. Counters of two runs cannot be compared.
+    pub boot: u32,
+    /// Seconds since some moment in that run.
+    pub seconds: u32,
 }
 
 /// The machine's clock.
@@ -25,6 +40,36 @@ impl Clock for SystemClock {
         };
         i64::try_from(micros).unwrap_or(i64::MAX)
     }
+
+    fn steady(&self) -> Steady {
+        steady()
+    }
+}
+
+/// The machine's counter since it was started, sleep included; where the system does not tell it, the process's own.
+pub fn steady() -> Steady {
+    machine().unwrap_or_else(process)
+}
+
+fn machine() -> Option<Steady> {
+    static BOOT: OnceLock<Option<u32>> = OnceLock::new();
+    let boot = *BOOT.get_or_init(|| {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        u32::from_str_radix(id.get(..8)?, 16).ok()
+    });
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    Some(Steady { boot: boot?, seconds: uptime.split('.').next()?.parse().ok()? })
+}
+
+fn process() -> Steady {
+    static START: OnceLock<(Instant, u32)> = OnceLock::new();
+    let (start, boot) = START.get_or_init(|| {
+        let mut boot = [0; 4];
+        // Without randomness all runs look alike, and the counter begins anew in each: elapsed time is missed, never invented.
+        let _none = getrandom::fill(&mut boot);
+        (Instant::now(), u32::from_ne_bytes(boot))
+    });
+    Steady { boot: *boot, seconds: u32::try_from(start.elapsed().as_secs()).unwrap_or(u32::MAX) }
 }
 
 /// A clock that moves only when told to.

@@ -9,6 +9,7 @@ use oubliette_crypto::{Handle, PageId, PageRef, Tag};
 
 use crate::cell::{ErasureClass, RootCell, RootPointer};
 use crate::clock::{Clock, SystemClock};
+use crate::due::Mark;
 use crate::error::KeyringError;
 use crate::ledger::{LedgerError, RootLedger};
 use crate::pages::Pages;
@@ -34,6 +35,8 @@ pub struct KeyringOptions {
     pub lease_wait: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// How far the wall clock is believed past the last mark when the machine was started anew. 1 hour.
+    pub clock_tolerance: Duration,
 }
 
 impl Default for KeyringOptions {
@@ -45,6 +48,7 @@ impl Default for KeyringOptions {
             fence: Duration::from_secs(30 * 24 * 3600),
             lease_wait: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
+            clock_tolerance: Duration::from_secs(3600),
         }
     }
 }
@@ -63,6 +67,10 @@ pub(crate) struct Core {
     pub(crate) notes: Notes,
     people: Mutex<People>,
     poison: OnceLock<String>,
+    /// What the time is counted from by which things are forgotten.
+    mark: Mutex<Mark>,
+    /// Whether anybody's state may hold what time will change; `None` before the first look.
+    pub(crate) anybody_waits: Mutex<Option<bool>>,
     /// Pages superseded since the last inventory, while somebody wants to know.
     superseded: Mutex<Option<Vec<PageId>>>,
 }
@@ -85,7 +93,7 @@ pub(crate) struct Root {
 
 /// What stands under a person's tag.
 pub(crate) enum Found {
-    Person { state: PageRef, blocked: bool },
+    Person { state: PageRef, blocked: bool, waits: bool },
     Fence(Fence),
     Nobody,
 }
@@ -104,12 +112,14 @@ impl Core {
             cells,
             ledger,
             keys: root.vault.keys.duplicate()?,
-            root: RwLock::new(root),
             queue: Queue::default(),
             notes,
             people: Mutex::new(People::new(options.subject_cache)),
             poison: OnceLock::new(),
+            mark: Mutex::new(root.vault.mark.resume(options.clock.as_ref(), tolerance(&options))),
+            anybody_waits: Mutex::new(None),
             superseded: Mutex::new(None),
+            root: RwLock::new(root),
             options,
         })
     }
@@ -141,6 +151,23 @@ impl Core {
         let _first_reason_stays = self.poison.set("the keyring was closed".to_owned());
     }
 
+    pub(crate) fn mark(&self) -> Mark {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_mark(&self, mark: Mark) {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+    }
+
+    /// The time by which things are forgotten, in seconds since the Unix epoch.
+    pub(crate) fn due_time(&self) -> i64 {
+        self.mark().now(self.options.clock.as_ref(), tolerance(&self.options))
+    }
+
+    pub(crate) fn note_waiting(&self) {
+        *self.anybody_waits.lock().unwrap_or_else(PoisonError::into_inner) = Some(true);
+    }
+
     pub(crate) fn person_tag(&self, user: &UserId) -> Tag {
         person_tag(&self.keys.tag, user.as_bytes())
     }
@@ -156,10 +183,10 @@ impl Core {
 
     pub(crate) fn find(&self, root: &Root, tag: Tag) -> Result<Found, KeyringError> {
         let children = &root.node.children;
-        if let Some(Entry::Person { state, blocked, .. }) =
+        if let Some(Entry::Person { state, blocked, waits, .. }) =
             tree::find(&self.pages, children, (tag, EntryKind::Person))?
         {
-            return Ok(Found::Person { state, blocked });
+            return Ok(Found::Person { state, blocked, waits });
         }
         match tree::find(&self.pages, children, (tag, EntryKind::Fence))? {
             Some(Entry::Fence(placed)) => Ok(Found::Fence(placed.fence)),
@@ -176,7 +203,11 @@ impl Core {
             Some(person) => person,
             None => match self.find(&root, tag)? {
                 Found::Person { blocked: true, .. } => return Err(KeyringError::Blocked),
-                Found::Person { state, .. } => self.hold(Person::new(tag, State::read(&self.pages, &state)?)),
+                Found::Person { state, .. } => {
+                    let mut state = State::read(&self.pages, &state)?;
+                    state.hide(&self.pages)?;
+                    self.hold(Person::new(tag, state))
+                }
                 Found::Fence(fence) => return Err(self.erased(&fence)?),
                 Found::Nobody => return Err(KeyringError::Unknown),
             },
@@ -256,4 +287,8 @@ impl Core {
         people.insert(Arc::clone(&person));
         person
     }
+}
+
+fn tolerance(options: &KeyringOptions) -> i64 {
+    i64::try_from(options.clock_tolerance.as_secs()).unwrap_or(i64::MAX)
 }

@@ -18,6 +18,9 @@ pub enum KeyringError {
     /// An erasure was asked for and is under way: nothing is read or written any more.
     #[error("the person is blocked until their erasure is finished")]
     Blocked,
+    /// A legal hold stands: the person is not erased before it is lifted or expires. Cuts of theirs wait, which is no error.
+    #[error("a legal hold stands on the person; they are erased once it is lifted or has expired")]
+    Held,
     /// The person was erased and the fence still stands.
     #[error("the person was erased; only an explicit reopening creates them anew")]
     Erased {

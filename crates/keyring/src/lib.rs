@@ -33,14 +33,14 @@
 //! # }
 //! ```
 //!
-//! It does not seal content, does not know rows or classes, and does not decide who may ask. Holds and cooling-off periods are
-//! the store's. The commit order and every crash in it: `docs/keyring.md`; layouts: `docs/formats.md`, sections 2 to 5 and 11.
+//! It does not seal content, does not know rows, and does not decide who may ask. Cooling-off periods are the store's. The commit order and every crash in it: `docs/keyring.md`; layouts: `docs/formats.md`, sections 2 to 5 and 11.
 
 mod cell;
 mod chain;
 mod clock;
 mod codec;
 mod core;
+mod due;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -59,12 +59,15 @@ pub use cell::{
     CellError, CellSlot, CellState, Device, Doubt, ErasureClass, FileCell, FileSystem, MemoryCell,
     Overwriting, Place, RootCell, RootPointer, class_of,
 };
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Steady, SystemClock, steady};
 pub use core::KeyringOptions;
 pub use error::KeyringError;
 pub use keyring::{CellReport, Keyring, MemorySecret, VerifyReport};
 pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord, Settled};
 pub use oubliette_crypto::cover::HighestCut;
-pub use person::{KeyLease, OperationGuard, RestrictionChange, Restrictions, Subject};
+pub use person::{
+    Hold, KeyLease, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, OperationGuard, RestrictionChange,
+    Restrictions, Subject, Waiting,
+};
 pub use records::{CutRecord, ErasureOutcome, ErasureRecord, Fence};
 pub use user::{InvalidUserId, MAX_USER_ID, UserId};

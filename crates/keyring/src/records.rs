@@ -32,6 +32,8 @@ pub enum ErasureOutcome {
     Erased(ErasureRecord),
     /// Erased before; the fence still knows.
     AlreadyErased(ErasureRecord),
+    /// A legal hold stands; nothing was done.
+    Held,
     /// Nobody of this name.
     Unknown,
 }
@@ -58,6 +60,8 @@ pub struct CutRecord {
     pub generation_before: u64,
     /// First root generation that cannot.
     pub generation_after: u64,
+    /// Some of it waits, for a hold to end or a moment to come: nothing of it is read any more, and its keys still exist.
+    pub waits: bool,
 }
 
 /// A fence and the tag it stands under.

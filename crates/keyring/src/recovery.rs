@@ -9,6 +9,7 @@ use oubliette_engine::PageStore;
 
 use crate::cell::{CellState, ErasureClass, RootCell, RootPointer};
 use crate::core::{Core, KeyringOptions, Notes, Root};
+use crate::due::Mark;
 use crate::error::{KeyringError, malformed};
 use crate::ledger::{RootLedger, RootRecord, Settled};
 use crate::pages::{Pages, Staged};
@@ -41,9 +42,10 @@ pub(crate) fn create(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
     let root_key = derive_root_key(&shares.iter().collect::<Vec<_>>(), &vault)?;
 
     let mut staged = Staged::default();
-    let fresh = VaultPage::fresh(parts.options.clock.now_unix())?;
+    let mark = Mark::believe(parts.options.clock.as_ref());
+    let fresh = VaultPage::fresh(mark.time, mark)?;
     let (vault_page, page) =
-        fresh.rewrite(&pages, &mut staged, Queues::default(), LastDeletion::default())?;
+        fresh.rewrite(&pages, &mut staged, Queues::default(), LastDeletion::default(), mark)?;
     let node = RootNode { persons: 0, vault_page: page, children: Children::default() };
     let pointer = seal_root(&vault, &root_key, &node, 1, 1, &mut staged)?;
     staged.write_out(pages.store.as_ref())?;

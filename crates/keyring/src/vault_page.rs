@@ -4,6 +4,7 @@ use oubliette_crypto::{AnchorKey, Handle, PageBody, PageId, PageKind, PageRef, T
 
 use crate::chain::{read_chain, write_chain};
 use crate::codec::{BodyWriter, Malformed, Reader};
+use crate::due::Mark;
 use crate::error::{KeyringError, malformed};
 use crate::pages::{Open, Pages, Staged};
 
@@ -14,6 +15,8 @@ pub(crate) struct VaultPage {
     pub(crate) created: i64,
     pub(crate) queues: Queues,
     pub(crate) last_deletion: LastDeletion,
+    /// What the time is counted from by which things are forgotten.
+    pub(crate) mark: Mark,
     sweep: Stored,
     intents: Stored,
 }
@@ -69,12 +72,13 @@ pub(crate) struct LastDeletion {
 
 impl VaultPage {
     /// The page of a new vault.
-    pub(crate) fn fresh(created: i64) -> Result<Self, KeyringError> {
+    pub(crate) fn fresh(created: i64, mark: Mark) -> Result<Self, KeyringError> {
         Ok(Self {
             keys: VaultKeys { tag: TagKey::generate()?, anchor: AnchorKey::generate()? },
             created,
             queues: Queues::default(),
             last_deletion: LastDeletion::default(),
+            mark,
             sweep: Stored::default(),
             intents: Stored::default(),
         })
@@ -97,6 +101,7 @@ impl VaultPage {
         staged: &mut Staged,
         queues: Queues,
         last_deletion: LastDeletion,
+        mark: Mark,
     ) -> Result<(Self, PageRef), KeyringError> {
         let keys = self.keys.duplicate()?;
         let sweep = if queues.sweep == self.queues.sweep {
@@ -109,7 +114,7 @@ impl VaultPage {
         } else {
             self.intents.replace(pages, staged, queues.intents.iter().map(|tag| tag.0).collect())?
         };
-        let next = Self { keys, created: self.created, queues, last_deletion, sweep, intents };
+        let next = Self { keys, created: self.created, queues, last_deletion, mark, sweep, intents };
         let page = staged.write(&pages.vault, PageKind::Vault, next.encode().map_err(malformed("vault"))?)?;
         Ok((next, page))
     }
@@ -137,6 +142,11 @@ impl VaultPage {
             .put(&last.removed.to_be_bytes())?;
         put_inline(&mut page, self.queues.sweep.iter().map(|handle| &handle.0))?;
         put_inline(&mut page, self.queues.intents.iter().map(|tag| &tag.0))?;
+        // A mark is never before the making of the vault, and a counter's worth of seconds lasts 136 years.
+        let time = self.mark.time.saturating_sub(self.created);
+        page.put(&self.mark.boot.to_be_bytes())?
+            .put(&self.mark.steady.to_be_bytes())?
+            .put(&u32::try_from(time.max(0)).unwrap_or(u32::MAX).to_be_bytes())?;
         Ok(page.finish())
     }
 
@@ -159,8 +169,10 @@ impl VaultPage {
         };
         let (sweep_queue, intent_queue) =
             (Queue::decode(&mut fields, handles)?, Queue::decode(&mut fields, tags)?);
-        fields.rest_is_zero()?;
-        let vault = Self { keys, created, queues: Queues::default(), last_deletion, sweep, intents };
+        let (boot, steady) = (fields.u32()?, fields.u32()?);
+        let mark = Mark { boot, steady, time: created.checked_add(fields.u32()?.into()).ok_or(Malformed)? };
+        fields.end()?;
+        let vault = Self { keys, created, queues: Queues::default(), last_deletion, mark, sweep, intents };
         Ok(Decoded { vault, sweep: sweep_queue, intents: intent_queue })
     }
 
@@ -263,11 +275,13 @@ mod tests {
 
     use super::*;
 
+    const MARK: Mark = Mark { boot: 3, steady: 4, time: 1_000 };
+
     /// A page store and what a commit puts into it.
     fn written(vault: &VaultPage, queues: Queues) -> (Pages, VaultPage, PageRef, usize) {
         let pages = Pages::new(VaultId([3; 16]), Arc::new(MemoryPages::new()), 1 << 16);
         let mut staged = Staged::default();
-        let (next, page) = vault.rewrite(&pages, &mut staged, queues, LastDeletion::default()).unwrap();
+        let (next, page) = vault.rewrite(&pages, &mut staged, queues, LastDeletion::default(), MARK).unwrap();
         let count = staged.pages.len();
         staged.write_out(pages.store.as_ref()).unwrap();
         (pages, next, page, count)
@@ -275,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_short_queue_stands_in_the_page_and_a_long_one_in_a_chain() {
-        let fresh = VaultPage::fresh(7).unwrap();
+        let fresh = VaultPage::fresh(7, MARK).unwrap();
         for (sweep, intents, expected) in
             [(0, 0, 1), (1, 23, 1), (23, 0, 1), (24, 3, 2), (0, 24, 2), (100, 59, 5)]
         {
@@ -286,7 +300,7 @@ mod tests {
             let (pages, next, page, count) = written(&fresh, queues.clone());
             assert_eq!(count, expected, "{sweep} and {intents}");
             let read = VaultPage::read(&mut |kind, page| pages.read_stored(kind, page), &page).unwrap();
-            assert_eq!((read.queues, read.created), (queues, 7));
+            assert_eq!((read.queues, read.created, read.mark), (queues, 7, MARK));
             assert_eq!(read.sweep.pages.len() + read.intents.pages.len(), expected - 1);
             assert_eq!(next.chains().count(), read.sweep.chain.iter().chain(&read.intents.chain).count());
         }
@@ -295,16 +309,16 @@ mod tests {
     #[test]
     fn a_queue_that_does_not_change_keeps_its_chain() {
         let queues = Queues { sweep: (0..50).map(|n| Handle([n; 16])).collect(), intents: Vec::new() };
-        let (pages, vault, _, _) = written(&VaultPage::fresh(7).unwrap(), queues.clone());
+        let (pages, vault, _, _) = written(&VaultPage::fresh(7, MARK).unwrap(), queues.clone());
         let mut staged = Staged::default();
         let blocked = Queues { intents: vec![Tag([1; 16])], ..queues };
-        vault.rewrite(&pages, &mut staged, blocked, LastDeletion::default()).unwrap();
+        vault.rewrite(&pages, &mut staged, blocked, LastDeletion::default(), MARK).unwrap();
         assert_eq!((staged.pages.len(), staged.dead.len()), (1, 0), "the vault page alone");
     }
 
     #[test]
     fn an_inline_queue_beside_a_chain_or_behind_its_end_is_refused() {
-        let mut vault = VaultPage::fresh(7).unwrap();
+        let mut vault = VaultPage::fresh(7, MARK).unwrap();
         vault.sweep.chain = Some(PageRef::generate().unwrap());
         let body = vault.encode().unwrap();
         let read = VaultPage::read(
@@ -316,8 +330,8 @@ mod tests {
             &PageRef::generate().unwrap(),
         );
         assert!(matches!(read, Err(KeyringError::Corrupt { role: "vault" })));
-        for byte in [228, 228 + 23 * 16, 975] {
-            let mut body = VaultPage::fresh(7).unwrap().encode().unwrap();
+        for byte in [228, 228 + 23 * 16, 963] {
+            let mut body = VaultPage::fresh(7, MARK).unwrap().encode().unwrap();
             body.expose_mut()[byte] = 1;
             assert!(VaultPage::decode(&body).is_err(), "{byte}");
         }

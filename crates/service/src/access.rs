@@ -64,6 +64,14 @@ pub(crate) const ROUTES: &[Route] = {
         needs(S::ConsentsRead, GET, "/v1/subjects/{user}/consents"),
         needs(S::ConsentsWrite, PUT, "/v1/subjects/{user}/consents/{purpose}"),
         needs(S::ConsentsWrite, DELETE, "/v1/subjects/{user}/consents/{purpose}"),
+        needs(S::HoldsWrite, GET, "/v1/subjects/{user}/holds"),
+        needs(S::HoldsWrite, PUT, "/v1/subjects/{user}/holds/{id}"),
+        needs(S::HoldsWrite, DELETE, "/v1/subjects/{user}/holds/{id}"),
+        needs(S::RecordsRead, GET, "/v1/subjects/{user}/records"),
+        needs(S::RecordsRead, GET, "/v1/subjects/{user}/records/{purpose}"),
+        needs(S::RecordsWrite, PUT, "/v1/subjects/{user}/records/{purpose}/{id}"),
+        needs(S::RecordsRead, GET, "/v1/subjects/{user}/records/{purpose}/{id}"),
+        needs(S::RecordsWrite, DELETE, "/v1/subjects/{user}/records/{purpose}/{id}"),
     ]
 };
 

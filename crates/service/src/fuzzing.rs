@@ -36,6 +36,7 @@ fn operator_seeds() -> Vec<Vec<u8>> {
         r#"{"command":"fsck","repair":true}"#,
         r#"{"command":"fsck","repair":true,"give_up_lost":true}"#,
         r#"{"command":"status"}"#,
+        r#"{"command":"trust clock"}"#,
         r#"{"fsck":{"pages":1,"rows":2,"blobs":3,"mended":0,"orphans":0,"faults":["a page"]}}"#,
     ]
     .map(|json| json.as_bytes().to_vec())

@@ -26,6 +26,7 @@ mod problem;
 mod routes;
 mod server;
 mod state;
+mod stream;
 mod times;
 pub mod tokens;
 

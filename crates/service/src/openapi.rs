@@ -15,7 +15,7 @@ use utoipa::{
 use crate::{
     access::{ROUTES, Route},
     problem::ProblemDocument,
-    routes::{blocks, chats, consents, credentials, docs, health, messages, saves, subjects},
+    routes::{blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, subjects},
 };
 
 #[derive(OpenApi)]
@@ -55,6 +55,14 @@ use crate::{
         consents::history,
         consents::give,
         consents::withdraw,
+        holds::list,
+        holds::place,
+        holds::lift,
+        records::list,
+        records::list_of,
+        records::put,
+        records::get,
+        records::delete,
     )
 )]
 struct Document;
@@ -115,6 +123,9 @@ fn complete(operation: &mut Operation, route: &Route) {
                 ("500", "damaged data or a failure of the service"),
                 ("507", "the disk is full"),
             ]);
+            if route.method == Method::DELETE {
+                refusals.push(("413", "too many deletions of this person wait already"));
+            }
             if operation.request_body.is_some() {
                 refusals.extend([("408", "the body stopped arriving"), ("413", "too large")]);
                 refusals.push(("415", "wrong media type"));

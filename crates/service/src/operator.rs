@@ -33,6 +33,9 @@ pub enum Command {
     /// Counts and sizes.
     #[serde(rename = "status")]
     Status,
+    /// The machine's clock is right, however far it is ahead or behind: what is deleted by time goes by it.
+    #[serde(rename = "trust clock")]
+    TrustClock,
 }
 
 /// What a command found or did.
@@ -45,7 +48,7 @@ pub enum Answer {
     Subject(SubjectReport),
     /// Of `fsck`.
     Fsck(FsckSummary),
-    /// Of `status`.
+    /// Of `status` and `trust clock`.
     Status(StatusReport),
 }
 
@@ -122,6 +125,12 @@ pub struct StatusReport {
     pub blob_disk: u64,
     /// Erased people whose rows are not swept yet.
     pub sweep_queue: u64,
+    /// Values forgotten since the process started, by class.
+    #[serde(default)]
+    pub forgotten: Vec<(String, u64)>,
+    /// How far the clock is ahead of the time by which things are forgotten (negative: behind), in seconds.
+    #[serde(default)]
+    pub clock_ahead: i64,
     /// What the cells' media can promise: the best share of a split.
     pub cell_class: String,
     /// The cells, in the order of their shares.
@@ -177,6 +186,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 Some(ErasureOutcome::Erased(record) | ErasureOutcome::AlreadyErased(record)) => {
                     Ok(Answer::Erased(record.into()))
                 }
+                Some(ErasureOutcome::Held) => Err(VaultError::Held.into()),
                 Some(ErasureOutcome::Unknown) | None => Err(Failure {
                     detail: "this person is not in the vault; nothing was erased, check the spelling"
                         .to_owned(),
@@ -206,7 +216,10 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 faults: report.faults,
             }))
         }
-        Command::Status => {
+        Command::Status | Command::TrustClock => {
+            if matches!(command, Command::TrustClock) {
+                vault.trust_clock()?;
+            }
             let status = vault.status()?;
             Ok(Answer::Status(StatusReport {
                 vault: status.vault,
@@ -217,6 +230,8 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 rows_disk: status.rows_disk,
                 blob_disk: status.blob_disk,
                 sweep_queue: status.sweep_queue,
+                forgotten: status.forgotten.into_iter().map(|(class, n)| (class.to_owned(), n)).collect(),
+                clock_ahead: status.clock_ahead,
                 cell_class: status.cell_class,
                 cells: status.cells.into_iter().map(Cell::from).collect(),
                 key_memory: status.key_memory,

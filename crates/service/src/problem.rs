@@ -214,6 +214,11 @@ impl From<VaultError> for Problem {
             VaultError::ConsentRequired { .. } => {
                 of(S::FORBIDDEN, "consent_required", "A consent is missing")
             }
+            VaultError::Held => of(S::CONFLICT, "held", "A legal hold stands"),
+            VaultError::GuardianConsentRequired => {
+                of(S::FORBIDDEN, "guardian_consent_required", "A guardian's consent is missing")
+            }
+            VaultError::RegionMismatch => of(S::FORBIDDEN, "region_mismatch", "Another region"),
             VaultError::VersionConflict { current } => Self::version_conflict(current.as_deref()),
             VaultError::RangeUnsatisfiable { size } => Self::range_unsatisfiable(size),
             VaultError::TooLarge { .. } => of(S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),

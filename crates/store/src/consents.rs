@@ -1,20 +1,19 @@
 //! Consents. What was given permits and is an item; what was withdrawn restricts and stands in the person's state, so that no restored
 //! backup lifts it.
 
-use oubliette_crypto::{Branch, Class, compartments_through};
+use oubliette_crypto::Class;
 use oubliette_engine::Batch;
 use oubliette_keyring::RestrictionChange;
 use serde::{Deserialize, Serialize};
 
-use crate::credentials::STEAM_CREDENTIALS;
 use crate::person::Person;
 use crate::profile::CONSENTS;
 use crate::rows::{Bounds, Run};
-use crate::{VaultError, check};
+use crate::{Deletion, VaultError, check};
 
 const MAX_PURPOSE: usize = 128;
 const MAX_VERSION: usize = 256;
-const MAX_EVIDENCE: usize = 4096;
+pub(crate) const MAX_EVIDENCE: usize = 4096;
 const GIVEN: &str = "given";
 const WITHDRAWN: &str = "withdrawn";
 
@@ -108,32 +107,31 @@ impl Consents {
         Ok(event.into())
     }
 
-    /// Withdraws a consent: use stops in the same commit of the key plane that forgets what it covered. Withdrawing
-    /// `steam_credentials` forgets all platform credentials. Withdrawing again does nothing.
+    /// Withdraws a consent: use stops in the same commit of the key plane that forgets what depended on it. Withdrawing
+    /// `steam_credentials` forgets all platform credentials; one that a purpose of records needs, the records of that purpose;
+    /// `guardian` and `cross_border`, all content of somebody who may not store without. Withdrawing again goes on with what was left of it.
     ///
     /// # Errors
     /// [`VaultError::NotFound`] if this consent was never given; [`VaultError::Busy`].
-    pub fn withdraw(&self, purpose: &str) -> Result<(), VaultError> {
+    pub fn withdraw(&self, purpose: &str) -> Result<Deletion, VaultError> {
         check_purpose(purpose)?;
         let _lock = self.lock();
         let last = self.person.last_consent(purpose)?.ok_or(VaultError::NotFound { what: "consent" })?;
-        let withdrawn = self.person.keys.restrictions().withdrawn.contains(purpose);
-        if withdrawn && !last.given {
-            return Ok(());
+        let deletion = self.person.stop_and_forget(purpose)?;
+        if last.given {
+            let time = self.person.vault.now();
+            let purpose = purpose.to_owned();
+            self.record(&Stored { purpose, given: false, time, policy_version: None, evidence: None })?;
         }
-        let covered = if purpose == STEAM_CREDENTIALS { Some(Class::Credentials) } else { None };
-        self.cut_with(purpose, covered)?;
-        let time = self.person.vault.now();
-        let event =
-            Stored { purpose: purpose.to_owned(), given: false, time, policy_version: None, evidence: None };
-        self.record(&event)?;
-        if let Some(class) = covered {
-            for branch in [Branch::Items, Branch::Meta] {
-                let bounds = Bounds::branch(&self.person.handle(), class, branch);
-                self.person.vault.leave_to_sweeper(self.person.remove_rows(&bounds));
-            }
+        Ok(deletion)
+    }
+
+    /// What shows the consent that counts for this purpose.
+    pub(crate) fn newest_evidence(&self, purpose: &str) -> Result<Option<String>, VaultError> {
+        if !self.person.has_consent(purpose)? {
+            return Ok(None);
         }
-        Ok(())
+        Ok(self.person.last_consent(purpose)?.and_then(|event| event.evidence))
     }
 
     /// Everything that happened, newest first.
@@ -158,37 +156,27 @@ impl Consents {
         let place = run.at(self.person.next_seq(run)?);
         self.person.commit(self.person.seal(place, self.person.vault.now(), &[], &content)?, Batch::new())
     }
-
-    /// New compartments of the class cannot come to be meanwhile: whoever makes one asks for the consent under the person's lock.
-    fn cut_with(&self, purpose: &str, covered: Option<Class>) -> Result<(), VaultError> {
-        let change = RestrictionChange::WithdrawConsent(purpose.to_owned());
-        let Some(class) = covered else { return self.person.restrict(change) };
-        let cut = {
-            let _lock = self.person.vault.people.lock((self.person.handle(), class));
-            let promised = self.person.vault.reserved.highest_compartment(self.person.handle(), class);
-            let highest = self.person.highest_compartment(class)?.max(promised);
-            self.person.restrict_and_cut(change, compartments_through(class, past(highest))?)
-        };
-        self.person.unlearn_all(class);
-        cut
-    }
-}
-
-/// How far a whole class is cut: 65,536 compartments or more past the highest one in sight. A restored backup of the rows may have taken
-/// away rows of later compartments, and whoever has copies of these must not read them either. Costs few seeds, since it ends a block.
-fn past(highest: u32) -> u32 {
-    highest.checked_add(1 << 16).map_or(highest, |past| past | 0xffff)
 }
 
 impl Person {
     /// # Errors
-    /// [`VaultError::ConsentRequired`] unless this consent was given and not withdrawn.
-    pub(crate) fn require_consent(&self, purpose: &'static str) -> Result<(), VaultError> {
-        let withdrawn = self.keys.restrictions().withdrawn.contains(purpose);
-        match self.last_consent(purpose)? {
-            Some(event) if event.given && !withdrawn => Ok(()),
-            _ => Err(VaultError::ConsentRequired { purpose }),
+    /// [`VaultError::ConsentRequired`] unless this consent was given, was not withdrawn, and is not outdated.
+    pub(crate) fn require_consent(&self, purpose: &str) -> Result<(), VaultError> {
+        if self.has_consent(purpose)? {
+            return Ok(());
         }
+        Err(VaultError::ConsentRequired { purpose: purpose.to_owned() })
+    }
+
+    /// Whether this consent counts: it was given, not withdrawn, and to the current policy where that matters.
+    pub(crate) fn has_consent(&self, purpose: &str) -> Result<bool, VaultError> {
+        if self.keys.restrictions().withdrawn.contains(purpose) {
+            return Ok(false);
+        }
+        let Some(event) = self.last_consent(purpose)?.filter(|event| event.given) else { return Ok(false) };
+        let rule = self.vault.settings.policy.consents.get(purpose);
+        Ok(rule
+            .is_none_or(|rule| !rule.renew || rule.version.is_none() || rule.version == event.policy_version))
     }
 
     fn last_consent(&self, purpose: &str) -> Result<Option<Stored>, VaultError> {

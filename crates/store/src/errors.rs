@@ -45,8 +45,17 @@ pub enum VaultError {
     #[error("this needs the person's consent for `{purpose}`; record it first")]
     ConsentRequired {
         /// The purpose.
-        purpose: &'static str,
+        purpose: String,
     },
+    /// A legal hold stands.
+    #[error("a legal hold stands on this person; lift it, or wait until it has expired")]
+    Held,
+    /// The person is, or may be, under 14, and no guardian has consented.
+    #[error("this person may be under 14 and no guardian's consent is recorded; record it first")]
+    GuardianConsentRequired,
+    /// The person's data would stand in another region than theirs.
+    #[error("this person belongs to another region; record their consent `cross_border` first")]
+    RegionMismatch,
     /// A conditional write met another state.
     #[error("the condition does not hold: another version is current; read it and try again")]
     VersionConflict {

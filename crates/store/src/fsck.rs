@@ -183,6 +183,9 @@ impl Vault {
             };
         }
         let Some(person) = person else { return Ok(Verdict::Orphan) };
+        if person.is_kept(place)? {
+            return Ok(Verdict::Leaving);
+        }
         match person.read_through(place, row) {
             Ok(()) => {
                 let blob = Value::parse(row).is_some_and(|value| value.blob().is_some());

@@ -135,6 +135,14 @@ impl Person {
         })?
     }
 
+    /// The same for a caller who holds the person's lock.
+    pub(crate) fn named_locked(&self, class: Class, name: &Name) -> Result<Option<Entry>, VaultError> {
+        self.with_names_locked(class, |table| match (table.names.get(name), &table.damaged) {
+            (None, Some(damaged)) => Err(VaultError::Corrupt { what: damaged.clone() }),
+            (entry, _) => Ok(entry.copied()),
+        })?
+    }
+
     /// All names of a class, ascending.
     pub(crate) fn all_named(&self, class: Class) -> Result<Vec<(Name, Entry)>, VaultError> {
         self.with_names(class, |table| {

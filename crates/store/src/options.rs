@@ -2,12 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use oubliette_keyring::{Steady, steady};
+
+use crate::policy::Policy;
 
 /// Time as a dependency, so that expiry is tested without sleeping.
 pub trait Clock: Send + Sync {
     /// Microseconds since 1970.
     fn now_micros(&self) -> u64;
+    /// A counter of seconds that nobody sets, by which this clock is judged before anything is deleted (docs/keyring.md, "Time"). What
+    /// stands here is right for a clock that is moved by hand; one of the real world answers [`steady`].
+    fn steady(&self) -> Steady {
+        Steady { boot: 0, seconds: u32::try_from(self.now_micros() / 1_000_000).unwrap_or(u32::MAX) }
+    }
 }
 
 /// The machine's clock.
@@ -18,6 +27,10 @@ impl Clock for SystemClock {
     fn now_micros(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn steady(&self) -> Steady {
+        steady()
     }
 }
 
@@ -32,6 +45,12 @@ pub struct VaultOptions {
     pub key_cache: Option<usize>,
     /// Where the time comes from; default the machine's clock.
     pub clock: Option<Arc<dyn Clock>>,
+    /// How far the clock is believed when the machine was off meanwhile; default 1 hour. What goes beyond only delays what is deleted by time.
+    pub clock_tolerance: Option<Duration>,
+    /// What the platform promises about its content: how long it is kept, which consents it needs.
+    pub policy: Policy,
+    /// Where the vault stands, as the platform names its regions. Pinned when it is first said.
+    pub region: Option<String>,
     /// Set a copy of the key plane that does not open aside, and make it anew from the other; default false, since the disk
     /// that it lies on may only be unmounted.
     pub remake_key_copies: bool,
@@ -49,7 +68,13 @@ pub(crate) struct Settings {
     pub(crate) compress: bool,
     pub(crate) max_save: u64,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock_tolerance: Duration,
+    pub(crate) policy: Policy,
+    pub(crate) region: Option<String>,
 }
+
+/// The default of [`VaultOptions::clock_tolerance`].
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(3600);
 
 impl VaultOptions {
     pub(crate) fn settings(&self) -> Settings {
@@ -57,6 +82,9 @@ impl VaultOptions {
             compress: self.compress.unwrap_or(true),
             max_save: self.max_save.unwrap_or(DEFAULT_MAX_SAVE),
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
+            clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
+            policy: self.policy.clone(),
+            region: self.region.clone(),
         }
     }
 }
@@ -67,6 +95,10 @@ pub(crate) struct KeyringClock(pub(crate) Arc<dyn Clock>);
 impl oubliette_keyring::Clock for KeyringClock {
     fn now_micros(&self) -> i64 {
         i64::try_from(self.0.now_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn steady(&self) -> Steady {
+        self.0.steady()
     }
 }
 

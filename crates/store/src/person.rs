@@ -4,10 +4,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use oubliette_crypto::{Handle, Kind, Leaf, ObjectContext, Path, items_through};
-use oubliette_engine::{Batch, EngineError};
-use oubliette_keyring::{
-    CutRecord, KeyLease, KeyringError, OperationGuard, RestrictionChange, Subject as Keys,
-};
+use oubliette_engine::{Batch, EngineError, Row};
+use oubliette_keyring::{KeyLease, KeyringError, OperationGuard, Restrictions, Subject as Keys};
 
 use crate::VaultError;
 use crate::objects::{Draft, forget_blobs, policy};
@@ -117,41 +115,20 @@ impl Person {
         Ok(self.keys.is_cut(&Path::leaf(&leaf(place))?)?)
     }
 
-    /// Cuts paths in the person's tree; acknowledged only when nobody holds a key below them any more.
-    pub(crate) fn cut(&self, paths: Vec<Path>) -> Result<(), VaultError> {
-        self.cut_answer(self.vault.keyring.cut(&self.keys, paths))
+    /// Whether a row must stay although nobody reads it: its cut waits.
+    pub(crate) fn is_kept(&self, place: Place) -> Result<bool, VaultError> {
+        let restrictions = self.keys.restrictions();
+        Ok(!restrictions.waiting.is_empty() && restrictions.waiting.covers(&Path::leaf(&leaf(place))?))
     }
 
-    /// Changes what restricts this person; durable when it returns.
-    pub(crate) fn restrict(&self, change: RestrictionChange) -> Result<(), VaultError> {
-        self.vault.keyring.restrict(&self.keys, change)?;
-        Ok(())
-    }
-
-    /// The same with cuts, in one commit of the key plane.
-    pub(crate) fn restrict_and_cut(
-        &self,
-        change: RestrictionChange,
-        paths: Vec<Path>,
-    ) -> Result<(), VaultError> {
-        self.cut_answer(self.vault.keyring.restrict_and_cut(&self.keys, vec![change], paths))
-    }
-
-    /// A cut that is durable although somebody still holds keys leaves its rows to the sweeper.
-    fn cut_answer(&self, answer: Result<CutRecord, KeyringError>) -> Result<(), VaultError> {
-        if matches!(answer, Err(KeyringError::LeasesHeld { .. })) {
-            self.vault.tidied.begin_again();
-        }
-        Ok(answer.map(drop)?)
-    }
-
-    /// Removes every row within the bounds, with its blob. For what was cut before.
+    /// Removes every row within the bounds, with its blob. For what was cut before; rows whose cut waits stay.
     pub(crate) fn remove_rows(&self, bounds: &Bounds) -> Result<(), VaultError> {
+        let mut from = bounds.from.clone();
         loop {
-            let rows = self.vault.engine.range(&bounds.from, &bounds.to, BATCH_ROWS, false)?;
-            if rows.is_empty() {
-                return Ok(());
-            }
+            let rows = self.vault.engine.range(&from, &bounds.to, BATCH_ROWS, false)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from.clone_from(last);
+            from.push(0);
             self.vault.forget_rows(rows)?;
         }
     }
@@ -187,7 +164,7 @@ impl Person {
             }
         }
         if !paths.is_empty() {
-            self.cut(paths)?;
+            self.supersede(paths)?;
         }
         self.remove_rows(&Bounds::seqs(&self.handle(), run, 0..=last))
     }
@@ -210,13 +187,45 @@ pub(crate) fn conflict(error: EngineError) -> VaultError {
 }
 
 impl Inner {
-    /// Removes rows whose keys are gone, and their blobs.
-    pub(crate) fn forget_rows(&self, rows: Vec<oubliette_engine::Row>) -> Result<u64, VaultError> {
+    /// Removes rows whose keys are gone, and their blobs. Rows whose cut waits stay, whoever asks.
+    pub(crate) fn forget_rows(&self, rows: Vec<Row>) -> Result<u64, VaultError> {
+        let rows = self.without_kept(rows)?;
+        self.tally.count(&rows);
         let rows = rows.into_iter().map(|(key, row)| {
             let blob = Value::parse(&row).and_then(|value| value.blob().cloned());
             (key, blob)
         });
         forget_blobs(&*self.engine, &*self.blobs, rows.collect())
+    }
+
+    fn without_kept(&self, mut rows: Vec<Row>) -> Result<Vec<Row>, VaultError> {
+        let mut last: Option<(Handle, Option<Arc<Restrictions>>)> = None;
+        let mut failed = None;
+        rows.retain(|(key, _)| {
+            let Some((handle, place)) = Place::parse(key) else { return true };
+            if last.as_ref().is_none_or(|(known, _)| *known != handle) {
+                // Of the erased, and of those whose erasure has begun, nothing is kept. Where damage hides somebody's state, anything may be.
+                let found = match self.keyring.subject_by_handle(&handle) {
+                    Ok(keys) => Some(keys.restrictions()),
+                    Err(KeyringError::Corrupt { .. }) => None,
+                    Err(_) => Some(Arc::default()),
+                };
+                last = Some((handle, found));
+            }
+            let Some((_, Some(restrictions))) = &last else { return false };
+            if restrictions.waiting.is_empty() {
+                return true;
+            }
+            match Path::leaf(&leaf(place)).map(|path| restrictions.waiting.covers(&path)) {
+                Ok(false) => true,
+                Ok(true) => false,
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            }
+        });
+        failed.map_or(Ok(rows), |error| Err(error.into()))
     }
 
     /// Rows whose keys are gone are noise; what could not be removed at once, the sweeper finds.

@@ -4,6 +4,8 @@ use oubliette_crypto::Class;
 use oubliette_engine::Batch;
 use serde::{Deserialize, Serialize};
 
+use crate::consents::MAX_EVIDENCE;
+use crate::minors;
 use crate::person::Person;
 use crate::rows::Run;
 use crate::subjects::SubjectFacts;
@@ -14,6 +16,8 @@ pub(crate) const FACTS: u32 = 1;
 pub(crate) const CONSENTS: u32 = 2;
 
 const MAX_REGION: usize = 64;
+/// Nobody alive was born before.
+const EARLIEST_BIRTH: u16 = 1900;
 
 /// How the facts are stored.
 #[derive(Default, Serialize, Deserialize)]
@@ -23,18 +27,29 @@ struct Stored {
 }
 
 impl SubjectFacts {
-    pub(crate) fn check(&self) -> Result<(), VaultError> {
-        self.region.as_deref().map_or(Ok(()), |region| check::length("region", region, 1, MAX_REGION))
+    /// `now` is in microseconds since 1970.
+    pub(crate) fn check(&self, now: u64) -> Result<(), VaultError> {
+        self.region.as_deref().map_or(Ok(()), |region| check::length("region", region, 1, MAX_REGION))?;
+        check::short("guardian_consent", self.guardian_consent.as_deref(), MAX_EVIDENCE)?;
+        let this_year = minors::year(now);
+        match self.birth_year {
+            Some(year) if year < EARLIEST_BIRTH || i32::from(year) > this_year => Err(VaultError::invalid(
+                "birth_year",
+                format!("must be from {EARLIEST_BIRTH} to {this_year}"),
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Person {
+    /// Those that stand in the profile: the region.
     pub(crate) fn facts(&self) -> Result<SubjectFacts, VaultError> {
         let Some((place, row)) = self.newest(Run::items(Class::Profile, FACTS))? else {
             return Ok(SubjectFacts::default());
         };
         let stored: Stored = self.open(place, &row)?.facts_as()?;
-        Ok(SubjectFacts { region: stored.region })
+        Ok(SubjectFacts { region: stored.region, ..SubjectFacts::default() })
     }
 
     /// Facts left out stay as they are.
@@ -42,7 +57,8 @@ impl Person {
         let run = Run::items(Class::Profile, FACTS);
         let _lock = self.vault.slots.lock((self.handle(), run));
         let before = self.facts()?;
-        let after = SubjectFacts { region: facts.region.clone().or_else(|| before.region.clone()) };
+        let region = facts.region.clone().or_else(|| before.region.clone());
+        let after = SubjectFacts { region, ..SubjectFacts::default() };
         if after == before {
             return Ok(());
         }

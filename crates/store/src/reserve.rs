@@ -68,6 +68,11 @@ impl Reserved {
         promised.map(|(_, promise)| promise.highest).max().unwrap_or(0)
     }
 
+    /// The compartment that is promised for a name. The caller holds the person's lock.
+    pub(crate) fn promised(&self, handle: Handle, class: Class, name: &Name) -> Option<u32> {
+        lock(&self.names).get(&(handle, class, name.clone())).map(|promise| promise.highest)
+    }
+
     /// A compartment for a new name: the one already promised for it, or the next after `highest`. The caller holds the
     /// person's lock.
     pub(crate) fn compartment(

@@ -24,6 +24,10 @@ pub struct Status {
     pub blob_disk: u64,
     /// Erased people whose rows may still be there.
     pub sweep_queue: u64,
+    /// Values forgotten since the process started, by class: numbers that name nobody.
+    pub forgotten: Vec<(&'static str, u64)>,
+    /// How far the wall clock is ahead of the time by which things are forgotten (negative: behind), in seconds.
+    pub clock_ahead: i64,
     /// How sure the root cell's erasure is, E0 to E4.
     pub cell_class: String,
     /// The cells, in the order of their shares.
@@ -72,6 +76,8 @@ impl Vault {
             rows_disk: sizes.disk_bytes,
             blob_disk: blobs.disk_bytes()?,
             sweep_queue: keyring.sweep_queue().len() as u64,
+            forgotten: self.inner.tally.totals(),
+            clock_ahead: keyring.clock_is_ahead(),
             cell_class: self.cell_class(),
             cells: self.cells(),
             key_memory: key_memory(),
@@ -81,9 +87,35 @@ impl Vault {
                 .iter()
                 .cloned()
                 .chain(not_ready)
+                .chain(self.warnings().into_iter().map(|warning| warning.detail))
                 .chain(keys_in_plain_memory())
                 .collect(),
         })
+    }
+
+    /// What an operator should look at although the vault is ready.
+    pub fn warnings(&self) -> Vec<NotReady> {
+        let ahead = self.inner.keyring.clock_is_ahead();
+        if ahead.unsigned_abs() <= self.inner.settings.clock_tolerance.as_secs() {
+            return Vec::new();
+        }
+        let side = if ahead > 0 { "ahead of" } else { "behind" };
+        vec![NotReady {
+            what: "the clock is not believed: what is deleted by time is delayed",
+            detail: format!(
+                "the clock is {} seconds {side} the time that this vault can vouch for: what is deleted by time waits. If the clock is right (the machine was off \
+                 for long, say), tell it so with `oubliette doctor --trust-clock`; else set it",
+                ahead.unsigned_abs()
+            ),
+        }]
+    }
+
+    /// An operator says that the clock is right: from now on what is deleted by time goes by it.
+    ///
+    /// # Errors
+    /// Those of the key plane.
+    pub fn trust_clock(&self) -> Result<(), VaultError> {
+        Ok(self.inner.keyring.trust_clock()?)
     }
 
     /// The cells, in the order of their shares.

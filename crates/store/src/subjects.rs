@@ -11,16 +11,29 @@ use time::format_description::well_known::Rfc3339;
 use crate::chats::Chats;
 use crate::consents::Consents;
 use crate::credentials::Credentials;
+use crate::holds::Holds;
 use crate::person::Person;
+use crate::records::Records;
 use crate::saves::Saves;
 use crate::usage::ClassUsage;
 use crate::{Vault, VaultError};
 
 /// What is known of a person beyond their content.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SubjectFacts {
     /// Where the data must stay, as the platform names its regions.
     pub region: Option<String>,
+    /// The year of birth. Who is, or may be, under 14 needs a guardian's consent.
+    pub birth_year: Option<u16>,
+    /// What shows a guardian's consent, at most 4 KiB. Recorded as the consent `guardian`, whose withdrawal forgets what was stored by it.
+    pub guardian_consent: Option<String>,
+}
+
+/// Not what shows a guardian's consent.
+impl std::fmt::Debug for SubjectFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SubjectFacts").field("region", &self.region).finish_non_exhaustive()
+    }
 }
 
 /// A person as the vault knows them.
@@ -32,6 +45,8 @@ pub struct SubjectInfo {
     pub state: &'static str,
     /// See [`SubjectFacts::region`].
     pub region: Option<String>,
+    /// See [`SubjectFacts::birth_year`].
+    pub birth_year: Option<u16>,
     /// When created, in microseconds since 1970.
     pub created: u64,
     /// What is stored, by class.
@@ -56,6 +71,8 @@ pub enum ErasureOutcome {
     Erased(ErasureRecord),
     /// Erased before; the record of then.
     AlreadyErased(ErasureRecord),
+    /// A legal hold stands: nothing was done.
+    Held,
     /// Not in the vault, or erased so long ago that the fence is gone.
     Unknown,
 }
@@ -90,16 +107,20 @@ impl Vault {
     /// second half is true if the person was created.
     ///
     /// # Errors
-    /// [`VaultError::SubjectErased`] while the fence stands, [`VaultError::SubjectBlocked`], [`VaultError::Invalid`].
+    /// [`VaultError::SubjectErased`] while the fence stands, [`VaultError::SubjectBlocked`], [`VaultError::Invalid`];
+    /// [`VaultError::RegionMismatch`] for another region than the vault's without the person's consent.
     pub fn put_subject(
         &self,
         user: &str,
         facts: &SubjectFacts,
         reopen: bool,
     ) -> Result<(SubjectInfo, bool), VaultError> {
-        facts.check()?;
+        facts.check(self.inner.due_time())?;
+        self.check_region(user, facts)?;
         let (keys, created) = self.inner.keyring.create_subject(&user_id(user)?, reopen)?;
         let subject = Subject { person: Person { vault: self.inner.clone(), keys } };
+        subject.person.put_guardian_and_birth_year(facts)?;
+        subject.person.put_region(facts)?;
         subject.person.put_facts(facts)?;
         Ok((subject.info()?, created))
     }
@@ -131,7 +152,7 @@ impl Vault {
         // something since.
         handles.extend(outcomes.iter().flatten().filter_map(|outcome| match outcome {
             Keys::Erased(record) | Keys::AlreadyErased(record) => Some(record.handle),
-            Keys::Unknown => None,
+            Keys::Held | Keys::Unknown => None,
         }));
         // Also after an error: it may have come after the erasure was durable, and what was kept is only kept for speed.
         for handle in handles {
@@ -153,6 +174,7 @@ impl Subject {
             user: self.person.keys.user_id().as_str().to_owned(),
             state: "active",
             region: self.person.facts()?.region,
+            birth_year: self.person.keys.restrictions().birth_year,
             created: seconds(self.person.keys.created()),
             usage: self.person.usage()?,
         })
@@ -173,6 +195,16 @@ impl Subject {
         Credentials { person: self.person.clone() }
     }
 
+    /// Whatever else is recorded, by purpose.
+    pub fn records(&self) -> Records {
+        Records { person: self.person.clone() }
+    }
+
+    /// Legal holds.
+    pub fn holds(&self) -> Holds {
+        Holds { person: self.person.clone() }
+    }
+
     /// Consents given and withdrawn.
     pub fn consents(&self) -> Consents {
         Consents { person: self.person.clone() }
@@ -184,6 +216,7 @@ impl From<Keys> for ErasureOutcome {
         match outcome {
             Keys::Erased(record) => Self::Erased(record.into()),
             Keys::AlreadyErased(record) => Self::AlreadyErased(record.into()),
+            Keys::Held => Self::Held,
             Keys::Unknown => Self::Unknown,
         }
     }
@@ -254,6 +287,7 @@ impl From<KeyringError> for VaultError {
         match error {
             KeyringError::Unknown => Self::SubjectUnknown,
             KeyringError::Blocked => Self::SubjectBlocked,
+            KeyringError::Held => Self::Held,
             KeyringError::Erased { at, .. } => Self::SubjectErased { erased_at: seconds(at) },
             KeyringError::Forgotten => Self::Forgotten,
             KeyringError::LeasesHeld { .. } => Self::Busy,

@@ -14,7 +14,8 @@ use crate::vault::Inner;
 use crate::{Vault, VaultError};
 
 /// In microseconds.
-const DAY: u64 = 24 * 3600 * 1_000_000;
+const HOUR: u64 = 3600 * 1_000_000;
+const DAY: u64 = 24 * HOUR;
 
 /// What one step of sweeping did.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,8 @@ pub(crate) struct Tidied {
     again: AtomicBool,
     /// When the daily work was done, in microseconds since 1970.
     daily: Mutex<Option<u64>>,
+    /// When it was last looked for what has waited for its time, in microseconds since 1970.
+    ripened: Mutex<Option<u64>>,
 }
 
 #[derive(Default)]
@@ -59,6 +62,8 @@ impl Vault {
     /// Those of the stores; what was not removed is removed by a later call.
     pub fn sweep(&self, max_rows: usize) -> Result<SweepReport, VaultError> {
         let inner = &*self.inner;
+        inner.keyring.note_time()?;
+        self.ripen()?;
         self.daily()?;
         let mut report = SweepReport::default();
         let mut budget = max_rows;
@@ -75,9 +80,24 @@ impl Vault {
         }
         report.left = (queue.len() - swept.len()) as u64;
         if report.left == 0 && budget > 0 {
+            self.expire(budget)?;
             self.tidy(budget, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// Once an hour, and soon after a start: cuts that waited for their moment or for the end of a hold are made.
+    fn ripen(&self) -> Result<(), VaultError> {
+        let mut last = lock(&self.inner.tidied.ripened);
+        let now = self.inner.due_time();
+        if last.is_some_and(|last| now < last + HOUR) {
+            return Ok(());
+        }
+        if self.inner.keyring.ripen()? > 0 {
+            self.inner.tidied.begin_again();
+        }
+        *last = Some(now);
+        Ok(())
     }
 
     /// Once a day, and soon after a start: fences whose time is over go, and a root change lets die what insertions superseded (a lifted
@@ -143,6 +163,7 @@ impl Vault {
             }
             let Some(person) = &person else { continue };
             match person.is_cut(place) {
+                Ok(true) if person.is_kept(place)? => {}
                 Ok(true) => cut.push((key, row)),
                 Ok(false) => {
                     let last = before.replace((handle, place));
@@ -205,6 +226,7 @@ impl Person {
             (Class::Profile, Branch::Items) if place.compartment == crate::profile::FACTS => {
                 self.newest_whole(run)
             }
+            (Class::Records, Branch::Items) => return self.settle_record(place),
             _ => return Ok(()),
         };
         match newest {

@@ -18,7 +18,7 @@ fn plaintext_is_in_no_file_not_even_for_a_moment() {
     let canaries: [Canary; 9] = std::array::from_fn(|_| Canary::fresh().unwrap());
     let [ann, bob, region, game, slot, meta, content, message, password] =
         canaries.each_ref().map(Canary::as_str);
-    let facts = SubjectFacts { region: Some(region.to_owned()) };
+    let facts = SubjectFacts { region: Some(region.to_owned()), ..SubjectFacts::default() };
     for user in [ann, bob] {
         vault.put_subject(user, &facts, false).unwrap();
     }

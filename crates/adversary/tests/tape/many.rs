@@ -61,7 +61,7 @@ fn of_200_erased_people_nothing_is_reached() {
 
 fn join(vault: &Vault, player: &Player) {
     let [region, slot, save, _] = player.content.each_ref().map(Canary::as_str);
-    let facts = SubjectFacts { region: Some(region.to_owned()) };
+    let facts = SubjectFacts { region: Some(region.to_owned()), ..SubjectFacts::default() };
     vault.put_subject(player.id.as_str(), &facts, false).unwrap();
     let saves = vault.subject(player.id.as_str()).unwrap().saves();
     saves.put("game", slot, &Default::default(), &mut save.as_bytes()).unwrap();

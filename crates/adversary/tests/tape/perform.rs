@@ -64,7 +64,7 @@ impl History {
     pub(crate) fn settle(&mut self, who: usize, reopen: bool) -> Done {
         let region = self.plant();
         self.doubt = Doubt::Region { who, new: region.clone() };
-        let facts = SubjectFacts { region: Some(region.as_str().to_owned()) };
+        let facts = SubjectFacts { region: Some(region.as_str().to_owned()), ..SubjectFacts::default() };
         self.world.vault()?.put_subject(self.people[who].id.as_str(), &facts, reopen)?;
         self.people[who].alive = true;
         self.people[who].unknown = false;

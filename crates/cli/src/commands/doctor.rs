@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use oubliette_service::operator::Command;
 use oubliette_store::Vault;
 use serde_json::json;
 
@@ -24,13 +25,17 @@ pub(crate) struct Arguments {
     /// Say that a replaced cell which could not be wiped was destroyed with its disk
     #[arg(long, value_name = "FILE", conflicts_with = "replace_cell")]
     cell_destroyed: Option<PathBuf>,
+    /// Say that the machine's clock is right although the vault does not believe it (it was off for long, say): what is deleted by
+    /// time goes by it again
+    #[arg(long, conflicts_with_all = ["replace_cell", "cell_destroyed"])]
+    trust_clock: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) -> Result<(), CliError> {
-    let Arguments { replace_cell, with, cell_destroyed, yes } = arguments;
+    let Arguments { replace_cell, with, cell_destroyed, trust_clock, yes } = arguments;
     if let (Some(old), Some(new)) = (replace_cell, with) {
         let question = format!("The cell {} is wiped; its share moves to {}.", old.display(), new.display());
         output.confirm(yes, &question)?;
@@ -64,6 +69,15 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
         output.confirm(yes, &format!("{} will not be waited for any more.", gone.display()))?;
         Vault::cell_destroyed(&settings.data, &gone)?;
         output.result(&json!({ "destroyed": gone }), || vec!["noted".to_owned()]);
+        return Ok(());
+    }
+    if trust_clock {
+        output.confirm(
+            yes,
+            "What is to be deleted by the time that the clock shows now is deleted. Is the clock right?",
+        )?;
+        folder::operate(settings, &Command::TrustClock)?;
+        output.result(&json!({ "clock": "trusted" }), || vec!["noted".to_owned()]);
         return Ok(());
     }
     let report = examine(&Patient::new(settings));

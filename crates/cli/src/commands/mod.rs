@@ -5,6 +5,8 @@ mod chat;
 mod credential;
 mod doctor;
 mod fsck;
+mod hold;
+mod record;
 mod save;
 mod serve;
 mod status;
@@ -43,6 +45,12 @@ pub(crate) enum Command {
     /// Platform credentials, through the service
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Legal holds, through the service
+    #[command(subcommand)]
+    Hold(hold::Command),
+    /// Records of the purposes that the settings name, through the service
+    #[command(subcommand)]
+    Record(record::Command),
     /// Read and authenticate everything; exit code 5 if anything is wrong
     Fsck(fsck::Arguments),
     /// The whole story on sample data, in a temporary folder: store, steal, erase, restore, check
@@ -67,6 +75,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Save(command) => save::run(command, settings, output),
         Command::Chat(command) => chat::run(command, settings, output),
         Command::Credential(command) => credential::run(command, settings, output),
+        Command::Hold(command) => hold::run(command, settings, output),
+        Command::Record(command) => record::run(command, settings, output),
         Command::Fsck(arguments) => fsck::run(arguments, settings, output),
         Command::Tour => tour::run(settings, output),
         Command::Bench(arguments) => bench::run(arguments, output),

@@ -126,36 +126,36 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
         Command::Rm { user, game, slot, version, yes } => {
             output.confirm(yes, "Forget this save in every copy?")?;
-            client.forget_save(&user, &game, &slot, version)?;
-            output.result(&json!({ "state": "erased" }), || vec!["erased".to_owned()]);
+            let state = client.forget_save(&user, &game, &slot, version)?.as_str();
+            output.result(&json!({ "state": state }), || vec![state.to_owned()]);
         }
     }
     Ok(())
 }
 
-fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), CliError> {
+pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), CliError> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), None));
     }
-    let file = File::open(path).map_err(CliError::io("opening the save", path))?;
-    let meta = file.metadata().map_err(CliError::io("opening the save", path))?;
+    let file = File::open(path).map_err(CliError::io("opening the file", path))?;
+    let meta = file.metadata().map_err(CliError::io("opening the file", path))?;
     let length = meta.is_file().then_some(meta.len());
     Ok((Box::new(file), length))
 }
 
 /// Writes to a file beside the target first: a broken transfer never replaces a good file.
-fn write(body: &mut dyn Read, out: Option<&Path>) -> Result<(), CliError> {
+pub(super) fn write(body: &mut dyn Read, out: Option<&Path>) -> Result<(), CliError> {
     let Some(out) = out else {
         let mut stdout = io::stdout().lock();
         return io::copy(body, &mut stdout)
             .and_then(|_| stdout.flush())
-            .map_err(CliError::io("receiving the save", "standard output"));
+            .map_err(CliError::io("receiving the content", "standard output"));
     };
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file =
         tempfile::NamedTempFile::new_in(folder).map_err(CliError::io("making a file in", folder))?;
-    io::copy(body, &mut file).map_err(CliError::io("receiving the save into", out))?;
-    file.persist(out).map_err(|error| CliError::io("putting the save into", out)(error.error))?;
+    io::copy(body, &mut file).map_err(CliError::io("receiving the content into", out))?;
+    file.persist(out).map_err(|error| CliError::io("putting the content into", out)(error.error))?;
     Ok(())
 }
 

@@ -19,6 +19,10 @@ pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> 
             ),
             format!("blobs        {} bytes on disk", status.blob_disk),
             format!("sweep queue  {}", status.sweep_queue),
+            format!(
+                "forgotten    {} values since the start",
+                status.forgotten.iter().map(|(_, n)| n).sum::<u64>()
+            ),
             format!("cell class   {}", status.cell_class),
             format!("key memory   {}", status.key_memory),
         ];

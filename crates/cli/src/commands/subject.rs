@@ -14,6 +14,12 @@ pub(crate) enum Command {
         /// Where their content belongs
         #[arg(long)]
         region: Option<String>,
+        /// The year of birth: who may be under 14 needs a guardian's consent
+        #[arg(long, value_name = "YEAR")]
+        birth_year: Option<u16>,
+        /// What shows a guardian's consent
+        #[arg(long, value_name = "REFERENCE")]
+        guardian_consent: Option<String>,
         /// Also after an erasure under this id
         #[arg(long)]
         reopen: bool,
@@ -31,8 +37,9 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
     let answer = match command {
-        Command::Create { user, region, reopen } => {
-            let subject = super::client(settings)?.put_subject(&user, &SubjectFacts { region }, reopen)?;
+        Command::Create { user, region, birth_year, guardian_consent, reopen } => {
+            let facts = SubjectFacts { region, birth_year, guardian_consent };
+            let subject = super::client(settings)?.put_subject(&user, &facts, reopen)?;
             let value = json!({ "user": subject.user, "state": subject.state, "created": subject.created });
             output.result(&value, || vec![format!("{}, created {}", subject.state, subject.created)]);
             return Ok(());

@@ -105,3 +105,38 @@ proptest! {
         prop_assert_eq!(times, usize::from(u64::from(leaf.compartment) <= n));
     }
 }
+
+proptest! {
+    /// Every node above a leaf spans it, and what a node spans is what lies below it.
+    #[test]
+    fn a_span_holds_what_lies_below(leaf in any_leaf(), other in any_leaf(), length in 8usize..=MAX_PATH_BITS) {
+        let path = Path::leaf(&leaf).unwrap().first(length);
+        let span = path.span().unwrap();
+        let within = |leaf: &Leaf| {
+            span.class == leaf.class
+                && span.compartments.contains(&leaf.compartment)
+                && span.branch.is_none_or(|branch| branch == leaf.branch)
+                && span.seqs.contains(&leaf.seq)
+        };
+        prop_assert!(within(&leaf), "{span:?}");
+        for near in [other, Leaf { seq: leaf.seq ^ 1 | 2, ..leaf }, Leaf { compartment: leaf.compartment ^ 1 | 2, ..leaf }] {
+            prop_assert_eq!(within(&near), path.is_prefix_of(&Path::leaf(&near).unwrap()), "{:?} {:?}", span, near);
+        }
+    }
+
+    #[test]
+    fn packed_paths_come_back(leaf in any_leaf(), length in 0usize..=MAX_PATH_BITS, at: prop::sample::Index, flip in 1u8..) {
+        let path = Path::leaf(&leaf).unwrap().first(length);
+        let mut packed = path.packed().to_vec();
+        let bits = path.len() as u8;
+        prop_assert_eq!(Path::unpack(bits, &packed), Some(path));
+        prop_assert_eq!(Path::unpack(bits.wrapping_add(8), &packed), None);
+        if !packed.is_empty() {
+            let at = at.index(packed.len());
+            packed[at] ^= flip;
+            if let Some(other) = Path::unpack(bits, &packed) {
+                prop_assert!(other != path && other.packed() == packed);
+            }
+        }
+    }
+}

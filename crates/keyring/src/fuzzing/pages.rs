@@ -3,6 +3,7 @@
 use oubliette_crypto::{Handle, Tag};
 
 use super::{body, trimmed};
+use crate::due::Mark;
 use crate::vault_page::{LastDeletion, VaultPage};
 
 /// Input: the page's plaintext.
@@ -14,7 +15,7 @@ pub(super) fn run(input: &[u8]) {
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    let mut vault = VaultPage::fresh(1_700_000_000).unwrap();
+    let mut vault = VaultPage::fresh(1_700_000_000, Mark::default()).unwrap();
     let fresh = trimmed(&vault.encode().unwrap());
     vault.last_deletion = LastDeletion {
         generation_before: 7,
@@ -24,6 +25,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         removed: 2,
     };
     let deleted = trimmed(&vault.encode().unwrap());
+    vault.mark = Mark { boot: 7, steady: 9, time: 1_700_000_002 };
     vault.queues.sweep = vec![Handle([1; 16])];
     vault.queues.intents = vec![Tag([2; 16]); 3];
     vec![Vec::new(), fresh, deleted, trimmed(&vault.encode().unwrap())]

@@ -1,5 +1,6 @@
 //! The keyring's own face: opening, people, and housekeeping.
 
+mod due;
 mod people;
 mod secrets;
 mod verify;
@@ -163,7 +164,7 @@ impl Keyring {
         let mut open = |kind, page: &PageRef| self.core.pages.read_stored(kind, page);
         let mut waiting = Vec::new();
         for tag in &root.vault.queues.intents {
-            let Found::Person { state, blocked: true } = self.core.find(&root, *tag)? else { continue };
+            let Found::Person { state, blocked: true, .. } = self.core.find(&root, *tag)? else { continue };
             match State::read_identity(&mut open, &state) {
                 Ok(identity) => waiting.push((identity.handle, identity.user)),
                 Err(KeyringError::Corrupt { role }) => {
@@ -206,6 +207,7 @@ impl Keyring {
         Ok(CutRecord {
             generation_before: pruned.generation_before,
             generation_after: given_up.generation_after,
+            waits: false,
         })
     }
 
@@ -274,7 +276,11 @@ impl Walker for Expired<'_> {
 }
 
 fn cut_record(facts: &Facts) -> CutRecord {
-    CutRecord { generation_before: facts.generation_before, generation_after: facts.generation_after }
+    CutRecord {
+        generation_before: facts.generation_before,
+        generation_after: facts.generation_after,
+        waits: false,
+    }
 }
 
 fn count(reply: &Reply) -> u64 {

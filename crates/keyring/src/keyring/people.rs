@@ -51,12 +51,14 @@ impl Keyring {
         let tag = self.core.person_tag(user);
         match self.block_all(vec![tag])?.first() {
             Some(Blocking::Blocked) => self.drain(tag).map(|_| ()),
+            Some(Blocking::Held) => Err(KeyringError::Held),
             Some(Blocking::Fenced(fence)) => Err(self.core.erased(fence)?),
             Some(Blocking::Nobody) | None => Err(KeyringError::Unknown),
         }
     }
 
-    /// Erases people: the intent is made durable, their keys and operations are waited for, then one new root forgets them all.
+    /// Erases people: the intent is made durable, their keys and operations are waited for, then one new root forgets them all. Who is under a
+    /// legal hold is left alone.
     /// The outcomes come in the order of `users`. `LeasesHeld` leaves everybody blocked and nobody erased: call again.
     pub fn erase(&self, users: &[UserId]) -> Result<Vec<ErasureOutcome>, KeyringError> {
         let tags: Vec<Tag> = users.iter().map(|user| self.core.person_tag(user)).collect();
@@ -69,6 +71,7 @@ impl Keyring {
         for (tag, blocking) in distinct.into_iter().zip(blocked) {
             match blocking {
                 Blocking::Blocked => people.push((tag, self.drain(tag)?)),
+                Blocking::Held => drop(outcomes.insert(tag, ErasureOutcome::Held)),
                 Blocking::Fenced(fence) => {
                     outcomes.insert(tag, self.already(&fence)?);
                 }
@@ -82,29 +85,32 @@ impl Keyring {
     }
 
     /// Forgets everything at and below `paths` and waits until no key of it is in use. What was forgotten before is no error; if
-    /// all of it was, both generations of the record are the current one.
+    /// all of it was, both generations of the record are the current one. While a legal hold stands it waits: nobody reads it any more,
+    /// and the cut follows the end of the last hold.
     pub fn cut(&self, subject: &Subject, paths: Vec<Path>) -> Result<CutRecord, KeyringError> {
-        self.restrict_and_cut(subject, Vec::new(), paths)
+        self.restrict_and_cut(subject, Vec::new(), paths, 0)
     }
 
     /// Changes what restricts a person.
     pub fn restrict(&self, subject: &Subject, change: RestrictionChange) -> Result<CutRecord, KeyringError> {
-        self.restrict_and_cut(subject, vec![change], Vec::new())
+        self.restrict_and_cut(subject, vec![change], Vec::new(), 0)
     }
 
-    /// Both in one commit, as a withdrawn consent needs.
+    /// Both in one commit, as a withdrawn consent needs. No cut is made before `not_before`, in seconds since the Unix epoch; until then nobody
+    /// reads what is to be cut.
     pub fn restrict_and_cut(
         &self,
         subject: &Subject,
         changes: Vec<RestrictionChange>,
         paths: Vec<Path>,
+        not_before: i64,
     ) -> Result<CutRecord, KeyringError> {
         subject.check()?;
         let (tag, handle) = (subject.person.tag, subject.handle());
-        let reply = self.call(Op::Change { tag, handle, paths: paths.clone(), changes })?;
+        let reply = self.call(Op::Change { tag, handle, paths: paths.clone(), not_before, changes })?;
         let under = |path: &Path| paths.iter().any(|base| base.is_prefix_of(path));
         subject.person.gate.drain_leases(self.core.options.lease_wait, under)?;
-        Ok(cut_record(&reply.facts))
+        Ok(CutRecord { waits: matches!(reply.outcome, Outcome::Waits(true)), ..cut_record(&reply.facts) })
     }
 
     fn block_all(&self, tags: Vec<Tag>) -> Result<Vec<Blocking>, KeyringError> {

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken promise is told by a panic")]
 
 use oubliette_crypto::cover::CoverForm;
-use oubliette_crypto::{CryptoError, Handle, PageRef};
+use oubliette_crypto::{Branch, Class, CryptoError, Handle, Leaf, PageRef, Path};
 
-use super::{Restrictions, State};
+use super::{Hold, Restrictions, State};
 use crate::fuzzing::{body, trimmed};
 use crate::user::UserId;
 
@@ -20,7 +20,17 @@ pub(crate) fn restrictions_seeds() -> Vec<Vec<u8>> {
     restrictions.withdrawn.insert("steam_credentials".to_owned());
     let two = restrictions.encode().unwrap().to_vec();
     restrictions.blocked_peers.extend([Handle([1; 16]), Handle([2; 16])]);
-    vec![Vec::new(), one, two, restrictions.encode().unwrap().to_vec()]
+    let three = restrictions.encode().unwrap().to_vec();
+    let hold = |expires| Hold { reason: "a court's order".to_owned(), since: 1_700_000_000, expires };
+    restrictions.holds.extend([("a".to_owned(), hold(None)), ("b".to_owned(), hold(Some(1_800_000_000)))]);
+    (restrictions.foreign, restrictions.birth_year) = (true, Some(2015));
+    let leaf = Leaf { class: Class::Chat, compartment: 3, branch: Branch::Items, seq: 9 };
+    for (path, due) in
+        [(Path::compartment(Class::Saves, 7).unwrap(), 0), (Path::leaf(&leaf).unwrap(), 1_700_000_000)]
+    {
+        restrictions.promise(path, due).unwrap();
+    }
+    vec![Vec::new(), one, two, three, restrictions.encode().unwrap().to_vec()]
 }
 
 /// Input: the state page's plaintext.

@@ -2,6 +2,7 @@
 
 pub(crate) mod fuzz;
 mod gate;
+mod holds;
 mod registry;
 mod restrictions;
 mod state;
@@ -14,6 +15,7 @@ use oubliette_crypto::{ObjectKey, Path, Tag};
 
 pub(crate) use gate::{Gate, Standing};
 pub use gate::{KeyLease, OperationGuard};
+pub use holds::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, Waiting};
 pub(crate) use registry::People;
 pub use restrictions::{RestrictionChange, Restrictions};
 pub(crate) use state::{Identity, State, load_cover};

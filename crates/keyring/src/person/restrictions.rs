@@ -1,15 +1,14 @@
 //! What restricts a person stands in their state, which no backup of rows can roll back.
 
-use std::collections::BTreeSet;
+mod stored;
 
-use oubliette_crypto::Handle;
-use zeroize::Zeroizing;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::codec::{Malformed, Reader};
+use oubliette_crypto::{Handle, Path};
+
+use super::holds::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, Waiting};
 use crate::error::KeyringError;
 
-const VERSION: u8 = 1;
-const FOLLOW_PLAY_OFF: u8 = 1;
 /// Most bytes in the name of a consent purpose.
 const MAX_PURPOSE: usize = 255;
 /// Most withdrawn purposes.
@@ -22,10 +21,18 @@ const MAX_BLOCKED: usize = 100_000;
 pub struct Restrictions {
     /// The person switched follow play off.
     pub follow_play_off: bool,
+    /// The person belongs to another region than the vault.
+    pub foreign: bool,
+    /// The year of their birth, if it was told.
+    pub birth_year: Option<u16>,
     /// Purposes whose consent was withdrawn.
     pub withdrawn: BTreeSet<String>,
     /// Handles of blocked peers.
     pub blocked_peers: BTreeSet<Handle>,
+    /// Legal holds by name; those that are over may still be among them.
+    pub holds: BTreeMap<String, Hold>,
+    /// Deletions that wait.
+    pub waiting: Waiting,
 }
 
 /// One change of a person's restrictions.
@@ -33,6 +40,10 @@ pub struct Restrictions {
 pub enum RestrictionChange {
     /// Follow play on (`true`) or off.
     FollowPlay(bool),
+    /// Belongs to another region than the vault, or not.
+    Foreign(bool),
+    /// The year of birth.
+    BirthYear(u16),
     /// Refuse this peer.
     BlockPeer(Handle),
     /// Accept this peer again.
@@ -41,13 +52,28 @@ pub enum RestrictionChange {
     WithdrawConsent(String),
     /// Consent for this purpose was given (again).
     GiveConsent(String),
+    /// Place a hold, or change the one of this name.
+    PlaceHold(String, Hold),
+    /// Lift a hold.
+    LiftHold(String),
 }
 
 impl Restrictions {
+    /// Whether a hold stands at this moment, in seconds since the Unix epoch.
+    pub fn is_held(&self, now: i64) -> bool {
+        self.holds.values().any(|hold| hold.stands(now))
+    }
+
     /// Applies a change; false if nothing changed.
     pub(crate) fn apply(&mut self, change: RestrictionChange) -> Result<bool, KeyringError> {
         let changed = match change {
             RestrictionChange::FollowPlay(on) => std::mem::replace(&mut self.follow_play_off, !on) == on,
+            RestrictionChange::Foreign(foreign) => std::mem::replace(&mut self.foreign, foreign) != foreign,
+            RestrictionChange::BirthYear(year) => {
+                // No year is 0, which stands for none.
+                let year = Some(year.max(1));
+                std::mem::replace(&mut self.birth_year, year) != year
+            }
             RestrictionChange::BlockPeer(peer) => self.blocked_peers.insert(peer),
             RestrictionChange::UnblockPeer(peer) => self.blocked_peers.remove(&peer),
             RestrictionChange::WithdrawConsent(purpose) => {
@@ -55,60 +81,46 @@ impl Restrictions {
                 self.withdrawn.insert(purpose)
             }
             RestrictionChange::GiveConsent(purpose) => self.withdrawn.remove(&purpose),
+            RestrictionChange::PlaceHold(id, hold) => {
+                limit("a hold's name in bytes", id.len(), MAX_HOLD_ID)?;
+                limit("a hold's reason in bytes", hold.reason.len(), MAX_HOLD_REASON)?;
+                let changed = self.holds.get(&id) != Some(&hold);
+                self.holds.insert(id, hold);
+                changed
+            }
+            RestrictionChange::LiftHold(id) => self.holds.remove(&id).is_some(),
         };
         limit("the number of withdrawn purposes", self.withdrawn.len(), MAX_WITHDRAWN)?;
         limit("the number of blocked peers", self.blocked_peers.len(), MAX_BLOCKED)?;
+        limit("the number of holds", self.holds.len(), MAX_HOLDS)?;
         Ok(changed)
     }
 
-    /// The stored form; empty when nothing is restricted.
-    pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, Malformed> {
-        let mut bytes = Zeroizing::new(Vec::new());
-        if *self == Self::default() {
-            return Ok(bytes);
-        }
-        let purposes = u16::try_from(self.withdrawn.len()).map_err(|_| Malformed)?;
-        let peers = u32::try_from(self.blocked_peers.len()).map_err(|_| Malformed)?;
-        bytes.push(VERSION);
-        bytes.push(if self.follow_play_off { FOLLOW_PLAY_OFF } else { 0 });
-        bytes.extend_from_slice(&purposes.to_be_bytes());
-        for purpose in &self.withdrawn {
-            bytes.push(u8::try_from(purpose.len()).map_err(|_| Malformed)?);
-            bytes.extend_from_slice(purpose.as_bytes());
-        }
-        bytes.extend_from_slice(&peers.to_be_bytes());
-        self.blocked_peers.iter().for_each(|peer| bytes.extend_from_slice(peer.as_bytes()));
-        Ok(bytes)
+    /// Promises a cut, not to happen before `due`; false if it was promised already.
+    pub(crate) fn promise(&mut self, path: Path, due: i64) -> Result<bool, KeyringError> {
+        let new = self.waiting.add(path, due);
+        limit("the number of deletions that wait", self.waiting.len(), MAX_WAITING)?;
+        Ok(new)
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        if bytes.is_empty() {
-            return Ok(Self::default());
-        }
-        let mut fields = Reader::new(bytes);
-        let (VERSION, flags @ (0 | FOLLOW_PLAY_OFF)) = (fields.u8()?, fields.u8()?) else {
-            return Err(Malformed);
-        };
-        let mut restrictions = Self { follow_play_off: flags == FOLLOW_PLAY_OFF, ..Self::default() };
-        for _ in 0..fields.u16()? {
-            let length = fields.u8()?;
-            let purpose = std::str::from_utf8(fields.take(length.into())?).map_err(|_| Malformed)?;
-            ascending(&mut restrictions.withdrawn, purpose.to_owned())?;
-        }
-        for _ in 0..fields.u32()? {
-            ascending(&mut restrictions.blocked_peers, Handle(fields.array()?))?;
-        }
-        fields.end()?;
-        if restrictions == Self::default() { Err(Malformed) } else { Ok(restrictions) }
+    /// Takes out what is over: holds that have expired, and, if none stands, the cuts whose moment has come, which are answered. True if there was any.
+    pub(crate) fn ripen(&mut self, now: i64) -> (bool, Vec<Path>) {
+        let before = self.holds.len();
+        self.holds.retain(|_, hold| hold.stands(now));
+        let due = if self.holds.is_empty() { self.waiting.take_due(now) } else { Vec::new() };
+        (self.holds.len() != before || !due.is_empty(), due)
     }
-}
 
-fn ascending<T: Ord>(set: &mut BTreeSet<T>, item: T) -> Result<(), Malformed> {
-    if set.last().is_some_and(|last| *last >= item) {
-        return Err(Malformed);
+    /// Whether [`Restrictions::ripen`] would do anything.
+    pub(crate) fn is_ripe(&self, now: i64) -> bool {
+        self.holds.values().any(|hold| !hold.stands(now))
+            || (self.holds.is_empty() && self.waiting.is_due(now))
     }
-    set.insert(item);
-    Ok(())
+
+    /// Whether time will change something here, or a hold stands in the way of an erasure.
+    pub(crate) fn waits(&self) -> bool {
+        !self.holds.is_empty() || !self.waiting.is_empty()
+    }
 }
 
 fn limit(what: &'static str, got: usize, allowed: usize) -> Result<(), KeyringError> {
@@ -116,54 +128,4 @@ fn limit(what: &'static str, got: usize, allowed: usize) -> Result<(), KeyringEr
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn one_set_has_one_encoding(
-            follow_play_off: bool,
-            withdrawn in prop::collection::btree_set("[a-z]{0,20}", 0..5),
-            peers in prop::collection::btree_set(any::<[u8; 16]>(), 0..5),
-            at: prop::sample::Index,
-            flip in 1u8..,
-        ) {
-            let blocked_peers = peers.into_iter().map(Handle).collect();
-            let restrictions = Restrictions { follow_play_off, withdrawn, blocked_peers };
-            let mut bytes = restrictions.encode().unwrap().to_vec();
-            prop_assert_eq!(Restrictions::decode(&bytes), Ok(restrictions.clone()));
-            if !bytes.is_empty() {
-                prop_assert_eq!(Restrictions::decode(&bytes[..bytes.len() - 1]), Err(Malformed));
-                let at = at.index(bytes.len());
-                bytes[at] ^= flip;
-                if let Ok(other) = Restrictions::decode(&bytes) {
-                    prop_assert_eq!(other.encode().unwrap().to_vec(), bytes);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn changes_say_whether_they_changed_anything() {
-        let mut restrictions = Restrictions::default();
-        let peer = Handle([1; 16]);
-        for (change, changed) in [
-            (RestrictionChange::FollowPlay(true), false),
-            (RestrictionChange::FollowPlay(false), true),
-            (RestrictionChange::FollowPlay(false), false),
-            (RestrictionChange::BlockPeer(peer), true),
-            (RestrictionChange::BlockPeer(peer), false),
-            (RestrictionChange::UnblockPeer(peer), true),
-            (RestrictionChange::WithdrawConsent("steam".into()), true),
-            (RestrictionChange::GiveConsent("steam".into()), true),
-            (RestrictionChange::FollowPlay(true), true),
-        ] {
-            assert_eq!(restrictions.apply(change).unwrap(), changed);
-        }
-        assert_eq!(restrictions, Restrictions::default());
-        let long = RestrictionChange::WithdrawConsent("x".repeat(256));
-        assert!(matches!(restrictions.apply(long), Err(KeyringError::TooLarge { got: 256, .. })));
-    }
-}
+mod tests;

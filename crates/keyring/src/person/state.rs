@@ -95,6 +95,17 @@ impl State {
         staged.write(&pages.vault, PageKind::State, body)
     }
 
+    /// Takes out of the cover in memory what waits to be cut: nothing of it is read any more, and its keys are in no memory. The stored cover keeps
+    /// it, and whoever changes the person reads that one again.
+    pub(crate) fn hide(&mut self, pages: &Pages) -> Result<(), KeyringError> {
+        let waiting: Vec<_> = self.restrictions.waiting.iter().map(|(path, _)| *path).collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        self.cover.cut(&waiting, &mut |page| load_cover(pages, page), &mut Vec::new())?;
+        Ok(())
+    }
+
     /// Names of all pages behind the state page.
     pub(crate) fn page_ids(&self, open: &mut Open<'_>) -> Result<Vec<PageId>, KeyringError> {
         let mut ids = self.chain_pages.clone();

@@ -7,6 +7,7 @@ use crate::codec::{BodyWriter, Malformed, Reader};
 use crate::records::{Fence, PlacedFence};
 
 const BLOCKED: u8 = 1;
+const WAITS: u8 = 2;
 const ENTRY: usize = 64;
 
 /// What an entry says about its tag. The order is that of the stored kind.
@@ -23,8 +24,8 @@ pub(crate) type EntryKey = (Tag, EntryKind);
 
 /// One entry of the key tree.
 pub(crate) enum Entry {
-    /// Leads to a person's state.
-    Person { tag: Tag, state: PageRef, blocked: bool },
+    /// Leads to a person's state. `waits`: it holds something that time will change, or a legal hold.
+    Person { tag: Tag, state: PageRef, blocked: bool, waits: bool },
     /// Leads from a handle to a person.
     Handle { tag: Tag, person: Tag },
     /// Stands where an erased person stood.
@@ -42,7 +43,10 @@ impl Entry {
 
     fn encode(&self, page: &mut BodyWriter) -> Result<(), Malformed> {
         let (tag, kind) = self.key();
-        let flags = if matches!(self, Self::Person { blocked: true, .. }) { BLOCKED } else { 0 };
+        let flags = match self {
+            Self::Person { blocked, waits, .. } => u8::from(*blocked) * BLOCKED | u8::from(*waits) * WAITS,
+            Self::Handle { .. } | Self::Fence(_) => 0,
+        };
         page.put(tag.as_bytes())?.put(&[kind as u8, flags, 0, 0])?;
         match self {
             Self::Person { state, .. } => page.page_ref(Some(state))?,
@@ -63,9 +67,12 @@ impl Entry {
         let (kind, flags) = (fields.u8()?, fields.u8()?);
         fields.zeros(2)?;
         let entry = match (kind, flags) {
-            (1, 0 | BLOCKED) => {
-                Self::Person { tag, state: fields.page_ref()?.ok_or(Malformed)?, blocked: flags == BLOCKED }
-            }
+            (1, 0..=3) => Self::Person {
+                tag,
+                state: fields.page_ref()?.ok_or(Malformed)?,
+                blocked: flags & BLOCKED != 0,
+                waits: flags & WAITS != 0,
+            },
             (2, 0) => Self::Handle { tag, person: Tag(fields.array()?) },
             (3, 0) => Self::Fence(PlacedFence {
                 tag,

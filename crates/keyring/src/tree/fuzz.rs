@@ -47,7 +47,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let root = RootNode { persons: 5, vault_page: page(), children };
     let entries = [
         Entry::Handle { tag: Tag([1; 16]), person: Tag([2; 16]) },
-        Entry::Person { tag: Tag([0x5a; 16]), state: page(), blocked: true },
+        Entry::Person { tag: Tag([0x5a; 16]), state: page(), blocked: true, waits: false },
         Entry::Fence(PlacedFence {
             tag: Tag([0x5b; 16]),
             fence: Fence {

@@ -80,7 +80,7 @@ fn entry((tag, kind): EntryKey, value: u64) -> Entry {
     match kind {
         EntryKind::Person => {
             let state = PageRef::decode(&bytes).unwrap();
-            Entry::Person { tag, state, blocked: value.is_multiple_of(2) }
+            Entry::Person { tag, state, blocked: value.is_multiple_of(2), waits: value.is_multiple_of(3) }
         }
         EntryKind::Handle => Entry::Handle { tag, person: Tag(bytes[..16].try_into().unwrap()) },
         EntryKind::Fence => {

@@ -12,6 +12,7 @@ use super::prepare::Moment;
 use super::{Facts, Writer};
 use crate::cell::RootPointer;
 use crate::core::{Core, Found, Root};
+use crate::due::Mark;
 use crate::error::{KeyringError, malformed};
 use crate::pages::Staged;
 use crate::person::{Person, Standing, State};
@@ -45,6 +46,10 @@ pub(super) struct Work {
     pub(super) intents: Vec<Tag>,
     pub(super) erased: Vec<Tag>,
     pub(super) publish: Vec<Publish>,
+    /// The mark is to be stored, if it is old.
+    pub(super) mark: bool,
+    /// The wall clock is right.
+    pub(super) trust_clock: bool,
 }
 
 /// What the people in memory must learn.
@@ -87,6 +92,8 @@ impl Work {
         self.intents.extend(other.intents);
         self.erased.extend(other.erased);
         self.publish.extend(other.publish);
+        self.mark |= other.mark;
+        self.trust_clock |= other.trust_clock;
     }
 
     /// Whether no other operation may join.
@@ -122,7 +129,13 @@ impl Writer {
         let core = Arc::clone(&self.core);
         let current = core.root();
         let queues = work.queues(&current.vault.queues);
-        if work.changes_nothing(&queues, &current.vault.queues) {
+        let mark = if work.trust_clock {
+            Mark::believe(core.options.clock.as_ref())
+        } else {
+            core.mark().next(core.options.clock.as_ref())
+        };
+        let marks = work.trust_clock || (work.mark && mark != current.vault.mark);
+        if !marks && work.changes_nothing(&queues, &current.vault.queues) {
             let facts = facts(&core, &current.pointer, &current.pointer, moment.now);
             core.pages.store.remove(&std::mem::take(&mut self.dead))?;
             return Ok(facts);
@@ -165,9 +178,10 @@ impl Writer {
             current.vault.last_deletion.clone()
         };
         staged.dead.push(current.pointer.root_page);
-        let (vault, vault_page) = if deletion || queues != current.vault.queues {
+        let (vault, vault_page) = if deletion || marks || queues != current.vault.queues {
             staged.dead.push(current.node.vault_page.id);
-            let (vault, page) = current.vault.rewrite(&core.pages, &mut staged, queues, last_deletion)?;
+            let (vault, page) =
+                current.vault.rewrite(&core.pages, &mut staged, queues, last_deletion, mark)?;
             (Some(vault), page)
         } else {
             (None, current.node.vault_page.duplicate()?)
@@ -200,6 +214,7 @@ impl Writer {
             root.node = node;
             root.pointer = pointer;
             if let Some(vault) = vault {
+                core.set_mark(vault.mark);
                 root.vault = vault;
             }
             publish.into_iter().for_each(|publish| tell(&core, publish, &facts));
@@ -266,9 +281,16 @@ fn tell(core: &Core, publish: Publish, facts: &Facts) {
     let mut people = core.people();
     match publish {
         Publish::Create { tag, state } => people.insert(Arc::new(Person::new(tag, *state))),
-        Publish::Renew { tag, state, cut } => {
+        Publish::Renew { tag, mut state, cut } => {
             if let Some(person) = people.get(&tag) {
-                person.renew(*state, &cut);
+                match state.hide(&core.pages) {
+                    Ok(()) => person.renew(*state, &cut),
+                    // Damage elsewhere in their cover: whoever holds them must ask again, and hears of it.
+                    Err(_) => {
+                        person.stop(Standing::Lost);
+                        people.remove(&tag);
+                    }
+                }
             }
         }
         Publish::Block { tag } => {

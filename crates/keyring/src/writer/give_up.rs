@@ -71,7 +71,8 @@ impl Plan<'_> {
         self.work.staged.dead.extend(dead);
         self.work.staged.dead.push(person.state.id);
         let Lost { tag, blocked, .. } = person;
-        self.work.changes.push(Change::set(Entry::Person { tag, state: next, blocked }));
+        let waits = state.restrictions.waits();
+        self.work.changes.push(Change::set(Entry::Person { tag, state: next, blocked, waits }));
         self.work.publish.push(Publish::Drop { tag });
         self.work.deletion = true;
         Ok(None)
@@ -107,7 +108,7 @@ impl Walker for People<'_> {
     }
 
     fn entry(&mut self, entry: Entry) -> Result<(), KeyringError> {
-        let Entry::Person { tag, state: page, blocked } = entry else { return Ok(()) };
+        let Entry::Person { tag, state: page, blocked, .. } = entry else { return Ok(()) };
         let open = &mut |kind, page: &PageRef| self.core.pages.read_stored(kind, page);
         let state = match State::read_by(open, &page) {
             Err(KeyringError::Corrupt { .. }) => {

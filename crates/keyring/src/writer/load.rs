@@ -99,7 +99,7 @@ impl Load {
                 let user = self.users[*user].clone();
                 let state = State::fresh(user, *handle, now)?.write(&core.pages, staged)?;
                 staged.let_out(core.pages.store.as_ref())?;
-                changes.push(Change::set(Entry::Person { tag: *tag, state, blocked: false }));
+                changes.push(Change::set(Entry::Person { tag: *tag, state, blocked: false, waits: false }));
             }
             if nibble(handle_tag, 0) == part {
                 changes.push(Change::set(Entry::Handle { tag: *handle_tag, person: *tag }));

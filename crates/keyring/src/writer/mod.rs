@@ -3,6 +3,7 @@
 //! It takes everything that waits, judges each operation against the current tree, writes the accepted ones as one commit and
 //! answers them all. Two operations on one person never share a commit: the later one waits for the next.
 
+mod change;
 mod commit;
 mod give_up;
 mod load;

@@ -29,13 +29,22 @@ pub(crate) enum Op {
     Erase {
         people: Vec<(Tag, u32)>,
     },
-    /// Cuts and changed restrictions of one person.
+    /// Cuts and changed restrictions of one person. No cut happens before `not_before` (seconds since the Unix epoch), or while a hold stands.
     Change {
         tag: Tag,
         handle: Handle,
         paths: Vec<Path>,
+        not_before: i64,
         changes: Vec<RestrictionChange>,
     },
+    /// Does what has waited for its time.
+    Ripen {
+        tags: Vec<Tag>,
+    },
+    /// Notes the time.
+    Mark,
+    /// Believes the wall clock.
+    TrustClock,
     Swept {
         handles: Vec<Handle>,
     },
@@ -57,12 +66,12 @@ impl Op {
     pub(super) fn tags(&self, core: &Core) -> Vec<Tag> {
         match self {
             Self::Create { user, .. } => vec![core.person_tag(user)],
-            Self::Block { tags } | Self::RemoveFences { tags } => tags.clone(),
+            Self::Block { tags } | Self::RemoveFences { tags } | Self::Ripen { tags } => tags.clone(),
             Self::Erase { people } => people.iter().map(|(tag, _)| *tag).collect(),
             Self::Change { tag, .. } => vec![*tag],
             // Those that are alone in their commit meet nobody.
             Self::BulkCreate { .. } | Self::Prune | Self::GiveUp => Vec::new(),
-            Self::Swept { .. } | Self::Rotate | Self::Inventory => Vec::new(),
+            Self::Swept { .. } | Self::Rotate | Self::Inventory | Self::Mark | Self::TrustClock => Vec::new(),
         }
     }
 
@@ -82,6 +91,8 @@ pub(crate) struct Reply {
 pub(crate) enum Outcome {
     /// Did what it says, or had nothing to do.
     Done,
+    /// Of cuts: whether some of it waits.
+    Waits(bool),
     /// How many were created or removed.
     Count(u64),
     /// One for each tag.
@@ -97,6 +108,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Blocking {
     /// Blocked now.
     Blocked,
+    /// A legal hold stands.
+    Held,
     /// Erased before.
     Fenced(Fence),
     Nobody,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oubliette_crypto::{Handle, PageBody, PageId, PageKind, PageRef, Path, Tag};
+use oubliette_crypto::{Handle, PageBody, PageId, PageKind, PageRef, Tag};
 
+use super::change::Wanted;
 use super::commit::{Publish, Work};
 use super::load::Load;
 use super::{Blocking, Op, Outcome};
 use crate::core::{Core, Found, Root};
 use crate::error::KeyringError;
-use crate::person::{RestrictionChange, State, load_cover};
+use crate::person::State;
 use crate::records::{Fence, PlacedFence};
 use crate::tree::{self, Change, Entry, EntryKind, Walker, walk};
 use crate::user::UserId;
@@ -22,12 +23,18 @@ const UNKNOWN_HANDLE: Handle = Handle([0; 16]);
 pub(super) struct Moment {
     /// Seconds since the Unix epoch.
     pub(super) now: i64,
+    /// The time by which things are forgotten, in seconds since the Unix epoch.
+    pub(super) due: i64,
     pub(super) generation: u64,
 }
 
 impl Moment {
     pub(super) fn now(core: &Core) -> Self {
-        Self { now: core.options.clock.now_unix(), generation: core.root().pointer.generation + 1 }
+        Self {
+            now: core.options.clock.now_unix(),
+            due: core.due_time(),
+            generation: core.root().pointer.generation + 1,
+        }
     }
 }
 
@@ -45,7 +52,18 @@ pub(super) fn prepare(
         Op::BulkCreate { users } => plan.load(users)?,
         Op::Block { tags } => plan.block(tags)?,
         Op::Erase { people } => plan.erase(people)?,
-        Op::Change { tag, handle, paths, changes } => plan.change(tag, handle, paths, changes)?,
+        Op::Change { tag, handle, paths, not_before, changes } => {
+            plan.change(tag, handle, Wanted { paths, not_before, changes })?
+        }
+        Op::Ripen { tags } => plan.ripen(tags)?,
+        Op::Mark => {
+            plan.work.mark = true;
+            Outcome::Done
+        }
+        Op::TrustClock => {
+            plan.work.trust_clock = true;
+            Outcome::Done
+        }
         Op::Swept { handles } => {
             plan.work.swept.extend(handles);
             Outcome::Done
@@ -71,7 +89,7 @@ pub(super) fn prepare(
 pub(super) struct Plan<'a> {
     pub(super) core: &'a Core,
     pub(super) root: &'a Root,
-    moment: &'a Moment,
+    pub(super) moment: &'a Moment,
     pub(super) work: Work,
 }
 
@@ -105,7 +123,7 @@ impl Plan<'_> {
         let handle = self.core.handle_tag(&state.identity.handle);
         // Reading the way to the new entry here leaves a damaged page to this operation alone.
         tree::find(&self.core.pages, &self.root.node.children, (handle, EntryKind::Handle))?;
-        self.work.changes.push(Change::set(Entry::Person { tag, state: page, blocked: false }));
+        self.work.changes.push(Change::set(Entry::Person { tag, state: page, blocked: false, waits: false }));
         self.work.changes.push(Change::set(Entry::Handle { tag: handle, person: tag }));
         self.work.persons += 1;
         Ok(state)
@@ -126,8 +144,9 @@ impl Plan<'_> {
                 Found::Nobody => Blocking::Nobody,
                 Found::Fence(fence) => Blocking::Fenced(fence),
                 Found::Person { blocked: true, .. } => Blocking::Blocked,
-                Found::Person { state, blocked: false } => {
-                    self.work.changes.push(Change::set(Entry::Person { tag, state, blocked: true }));
+                Found::Person { state, waits: true, .. } if self.is_held(&state)? => Blocking::Held,
+                Found::Person { state, blocked: false, waits } => {
+                    self.work.changes.push(Change::set(Entry::Person { tag, state, blocked: true, waits }));
                     self.work.intents.push(tag);
                     self.work.publish.push(Publish::Block { tag });
                     Blocking::Blocked
@@ -141,7 +160,7 @@ impl Plan<'_> {
         let mut erased = Vec::with_capacity(people.len());
         for (tag, leases_drained) in people {
             // Anything but a blocked person was dealt with by somebody else in between.
-            if let Found::Person { state, blocked: true } = self.core.find(self.root, tag)? {
+            if let Found::Person { state, blocked: true, .. } = self.core.find(self.root, tag)? {
                 erased.push(self.erase_one(tag, &state, leases_drained)?);
             }
         }
@@ -202,58 +221,6 @@ impl Plan<'_> {
         };
         let ids = tolerate(state.page_ids(open))?;
         Ok((Some(state.identity.handle), ids))
-    }
-
-    fn change(
-        &mut self,
-        tag: Tag,
-        handle: Handle,
-        paths: Vec<Path>,
-        changes: Vec<RestrictionChange>,
-    ) -> Result<Outcome, KeyringError> {
-        let page = match self.core.find(self.root, tag)? {
-            Found::Person { blocked: true, .. } => return Err(KeyringError::Blocked),
-            Found::Person { state, .. } => state,
-            Found::Fence(fence) if fence.handle == handle => return Err(self.core.erased(&fence)?),
-            Found::Fence(_) | Found::Nobody => return Err(KeyringError::Unknown),
-        };
-        let pages = &self.core.pages;
-        let mut state = State::read(pages, &page)?;
-        if state.identity.handle != handle {
-            return Err(KeyringError::Unknown);
-        }
-        let mut restricted = false;
-        for change in changes {
-            restricted |= state.restrictions.apply(change)?;
-        }
-        let dead = &mut self.work.staged.dead;
-        let (mut hidden, mut failed) = (false, None);
-        // The cover passes over any page that it needs only for the list of the dead; a store that fails is not passed over.
-        let load = &mut |page: &PageRef| match load_cover(pages, page) {
-            Err(KeyringError::Corrupt { role }) => {
-                hidden = true;
-                Err(KeyringError::Corrupt { role })
-            }
-            Err(error) => {
-                failed = Some(error);
-                Err(KeyringError::Corrupt { role: "cover" })
-            }
-            opened => opened,
-        };
-        let cut = state.cover.cut::<KeyringError>(&paths, load, dead);
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let cut = cut?;
-        self.work.blind |= hidden;
-        if cut || restricted {
-            let next = state.write(pages, &mut self.work.staged)?;
-            self.work.staged.dead.push(page.id);
-            self.work.changes.push(Change::set(Entry::Person { tag, state: next, blocked: false }));
-            self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: paths });
-            self.work.deletion |= cut;
-        }
-        Ok(Outcome::Done)
     }
 
     fn remove_fences(&mut self, tags: Vec<Tag>) -> Result<Outcome, KeyringError> {

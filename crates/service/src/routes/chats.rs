@@ -1,10 +1,10 @@
 //! Conversations as a whole.
 
-use axum::{Json as Answer, extract::State};
+use axum::{Json as Answer, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Erased, Paging};
+use super::{Erased, Paging, deleted};
 use crate::{
     extract::{Names, Params},
     problem::Problem,
@@ -57,11 +57,11 @@ pub(crate) async fn list(
 
 /// Forgets the person's own side of a conversation.
 #[utoipa::path(delete, path = "/v1/subjects/{user}/chats/{peer}", tag = "chats",
-    responses((status = 200, body = Erased)))]
+    responses((status = 200, body = Erased), (status = 202, description = "waits", body = Erased)))]
 pub(crate) async fn forget(
     State(app): State<App>,
     Names((user, peer)): Names<(String, String)>,
-) -> Result<Answer<Erased>, Problem> {
-    app.with_subject(user, move |subject| subject.chats().forget_side(&peer)).await?;
-    Ok(Erased::DONE)
+) -> Result<(StatusCode, Answer<Erased>), Problem> {
+    let deletion = app.with_subject(user, move |subject| subject.chats().forget_side(&peer)).await?;
+    Ok(deleted(deletion))
 }

@@ -1,7 +1,7 @@
 //! Consents: given per purpose, withdrawn at will, the history kept.
 
-use axum::{Json as Answer, extract::State};
-use oubliette_store::{ConsentEvent, ConsentGiven};
+use axum::{Json as Answer, extract::State, http::StatusCode};
+use oubliette_store::{ConsentEvent, ConsentGiven, Deletion};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,6 +46,7 @@ pub(crate) struct ConsentList {
 /// What a withdrawal answers.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Withdrawn {
+    /// `withdrawn`; or `blocked` (with 202): use has stopped, and what is to be forgotten waits for the end of a legal hold or minimum.
     #[schema(example = "withdrawn")]
     state: &'static str,
 }
@@ -79,15 +80,18 @@ pub(crate) async fn give(
     Ok(Answer(event.into()))
 }
 
-/// Withdraws a consent; `steam_credentials` forgets all stored Steam credentials with it.
+/// Withdraws a consent and forgets what depended on it, such as all Steam credentials with `steam_credentials`.
 #[utoipa::path(delete, path = "/v1/subjects/{user}/consents/{purpose}", tag = "consents",
-    responses((status = 200, body = Withdrawn)))]
+    responses((status = 200, body = Withdrawn), (status = 202, description = "waits", body = Withdrawn)))]
 pub(crate) async fn withdraw(
     State(app): State<App>,
     Names((user, purpose)): Names<(String, String)>,
-) -> Result<Answer<Withdrawn>, Problem> {
-    app.with_subject(user, move |subject| subject.consents().withdraw(&purpose)).await?;
-    Ok(Answer(Withdrawn { state: "withdrawn" }))
+) -> Result<(StatusCode, Answer<Withdrawn>), Problem> {
+    let deletion = app.with_subject(user, move |subject| subject.consents().withdraw(&purpose)).await?;
+    Ok(match deletion {
+        Deletion::Erased => (StatusCode::OK, Answer(Withdrawn { state: "withdrawn" })),
+        Deletion::Blocked => (StatusCode::ACCEPTED, Answer(Withdrawn { state: "blocked" })),
+    })
 }
 
 /// Every consent given or withdrawn.

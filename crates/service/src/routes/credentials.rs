@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use axum::{Json as Answer, extract::State};
+use axum::{Json as Answer, extract::State, http::StatusCode};
 use oubliette_store::{AccountInfo, SteamFields};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Erased;
+use super::{Erased, deleted};
 use crate::{
     extract::{Json, Names},
     problem::Problem,
@@ -126,13 +126,14 @@ pub(crate) async fn list(
 
 /// Forgets an account.
 #[utoipa::path(delete, path = "/v1/subjects/{user}/credentials/steam/{account}", tag = "credentials",
-    responses((status = 200, body = Erased)))]
+    responses((status = 200, body = Erased), (status = 202, description = "waits", body = Erased)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     Names((user, account)): Names<(String, String)>,
-) -> Result<Answer<Erased>, Problem> {
-    app.with_subject(user, move |subject| subject.credentials().forget_steam(&account)).await?;
-    Ok(Erased::DONE)
+) -> Result<(StatusCode, Answer<Erased>), Problem> {
+    let deletion =
+        app.with_subject(user, move |subject| subject.credentials().forget_steam(&account)).await?;
+    Ok(deleted(deletion))
 }
 
 /// A Steam Guard code from the stored shared secret; the secret stays inside.

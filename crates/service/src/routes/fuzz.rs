@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Paging;
 use super::consents::ConsentBody;
 use super::credentials::SteamBody;
+use super::holds::HoldBody;
 use super::messages::{BatchBody, ForgetParams, MessageBody, WindowParams};
 use super::subjects::{Reopen, SubjectBody};
 use crate::extract::parse_json;
@@ -18,12 +19,13 @@ pub(crate) use super::saves::fuzz::{etags, etags_seeds};
 /// quoted: a secret stands in every body of the seeds.
 pub(crate) fn bodies(input: &[u8]) {
     let Some((what, text)) = input.split_first() else { return };
-    match what % 6 {
+    match what % 7 {
         0 => body::<SubjectBody>(text),
         1 => body::<ConsentBody>(text),
         2 => body::<SteamBody>(text),
         3 => body::<MessageBody>(text),
         4 => body::<BatchBody>(text),
+        6 => body::<HoldBody>(text),
         _ => queries(text),
     }
 }

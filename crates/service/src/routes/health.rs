@@ -19,6 +19,8 @@ pub(crate) struct Ready {
     ready: bool,
     /// Why not, where not. `oubliette status` says more.
     reasons: Vec<String>,
+    /// What needs an operator although the vault is ready.
+    warnings: Vec<String>,
     /// How sure the erasure of the root secret is, E0 to E4, as verified since the start.
     #[schema(example = "E1")]
     erasure_class: String,
@@ -50,6 +52,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<(StatusCode, Json<Re
             reasons.dedup();
             Ok(Ready {
                 ready: reasons.is_empty(),
+                warnings: vault.warnings().iter().map(|warning| warning.what.to_owned()).collect(),
                 reasons,
                 erasure_class: vault.cell_class(),
                 cells: vault.cells().len(),

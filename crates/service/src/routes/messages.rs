@@ -9,7 +9,7 @@ use oubliette_store::{Body, Message, NewMessage, Posted, Window};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Erased, check_limit};
+use super::{Erased, check_limit, deleted};
 use crate::{
     body,
     extract::{Json, Names, Params, is_json},
@@ -167,18 +167,19 @@ pub(crate) async fn read(
 
 /// Forgets the person's own message, or with `through` all of their own up to one.
 #[utoipa::path(delete, path = "/v1/subjects/{user}/chats/{peer}/messages/{id}", tag = "chats", params(ForgetParams),
-    responses((status = 200, body = Erased)))]
+    responses((status = 200, body = Erased), (status = 202, description = "waits", body = Erased)))]
 pub(crate) async fn forget(
     State(app): State<App>,
     Names((user, peer, id)): Names<(String, String, String)>,
     Params(params): Params<ForgetParams>,
-) -> Result<Answer<Erased>, Problem> {
-    app.with_subject(user, move |subject| match params.through {
-        Some(through) => subject.chats().forget_through(&peer, &through),
-        None => subject.chats().forget_message(&peer, &id),
-    })
-    .await?;
-    Ok(Erased::DONE)
+) -> Result<(StatusCode, Answer<Erased>), Problem> {
+    let deletion = app
+        .with_subject(user, move |subject| match params.through {
+            Some(through) => subject.chats().forget_through(&peer, &through),
+            None => subject.chats().forget_message(&peer, &id),
+        })
+        .await?;
+    Ok(deleted(deletion))
 }
 
 async fn new_message(request: Request, app: &App) -> Result<NewMessage, Problem> {

@@ -7,18 +7,21 @@ pub(crate) mod credentials;
 pub(crate) mod docs;
 pub(crate) mod fuzz;
 pub(crate) mod health;
+pub(crate) mod holds;
 pub(crate) mod messages;
+pub(crate) mod records;
 pub(crate) mod saves;
 pub(crate) mod subjects;
 
 use axum::{
     Router,
     extract::Request,
+    http::StatusCode,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
-use oubliette_store::{MAX_PAGE, Page};
+use oubliette_store::{Deletion, MAX_PAGE, Page};
 use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{IntoParams, ToSchema};
@@ -52,6 +55,14 @@ pub(crate) fn router(app: App) -> Router {
         .route(&at(account, "/guard-code"), post(credentials::guard_code))
         .route(&at(subject, "/consents"), get(consents::history))
         .route(&at(subject, "/consents/{purpose}"), put(consents::give).delete(consents::withdraw))
+        .route(&at(subject, "/holds"), get(holds::list))
+        .route(&at(subject, "/holds/{id}"), put(holds::place).delete(holds::lift))
+        .route(&at(subject, "/records"), get(records::list))
+        .route(&at(subject, "/records/{purpose}"), get(records::list_of))
+        .route(
+            &at(subject, "/records/{purpose}/{id}"),
+            put(records::put).get(records::get).delete(records::delete),
+        )
         .route_layer(from_fn_with_state(app.clone(), access::authorise))
         .merge(docs::pages())
         .route_layer(from_fn(finish::note_route))
@@ -68,19 +79,28 @@ async fn no_such_route(request: Request) -> Response {
         return Problem::invalid("path", "a name in the path is empty; names have 1 to 256 bytes")
             .into_response();
     }
-    Problem::of_status(axum::http::StatusCode::NOT_FOUND).into_response()
+    Problem::of_status(StatusCode::NOT_FOUND).into_response()
 }
 
 /// What a deletion answers.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Erased {
-    /// Always `erased`: the keys are gone.
+    /// `erased`: the keys are gone. `blocked` (with 202): nobody reads it any more, and the keys go once a legal hold has ended or the time is over that
+    /// the law wants it kept.
     #[schema(example = "erased")]
     state: &'static str,
 }
 
 impl Erased {
     pub(crate) const DONE: axum::Json<Self> = axum::Json(Self { state: "erased" });
+}
+
+/// The answer to a deletion: 200 when it is done, 202 when it waits.
+pub(crate) fn deleted(deletion: Deletion) -> (StatusCode, axum::Json<Erased>) {
+    match deletion {
+        Deletion::Erased => (StatusCode::OK, Erased::DONE),
+        Deletion::Blocked => (StatusCode::ACCEPTED, axum::Json(Erased { state: "blocked" })),
+    }
 }
 
 /// Paging of a list.

@@ -21,6 +21,11 @@ pub(crate) struct SubjectBody {
     /// Where the person's content belongs.
     #[schema(example = "cn-east")]
     region: Option<String>,
+    /// The year of birth. Who is, or may be, under 14 needs a guardian's consent; what was stored without one is forgotten.
+    #[schema(example = 1990, minimum = 1900)]
+    birth_year: Option<u16>,
+    /// What shows a guardian's consent; recorded as the consent `guardian`.
+    guardian_consent: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -40,6 +45,8 @@ pub(crate) struct SubjectView {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    birth_year: Option<u16>,
     /// RFC 3339, UTC.
     created: String,
     /// What is stored, per class.
@@ -62,6 +69,7 @@ impl From<SubjectInfo> for SubjectView {
             user: info.user,
             state: info.state,
             region: info.region,
+            birth_year: info.birth_year,
             created: times::text(info.created),
             usage,
         }
@@ -78,7 +86,8 @@ pub(crate) async fn put(
     Params(Reopen { reopen }): Params<Reopen>,
     Json(body): Json<SubjectBody, 65_536>,
 ) -> Result<(StatusCode, Answer<SubjectView>), Problem> {
-    let facts = SubjectFacts { region: body.region };
+    let SubjectBody { region, birth_year, guardian_consent } = body;
+    let facts = SubjectFacts { region, birth_year, guardian_consent };
     let (info, created) = app.run(move |vault| vault.put_subject(&user, &facts, reopen)).await?;
     Ok((if created { StatusCode::CREATED } else { StatusCode::OK }, Answer(info.into())))
 }

@@ -43,6 +43,8 @@ impl Chats {
 
     fn send(&self, peer: &Person, messages: &[NewMessage]) -> Result<Vec<Posted>, VaultError> {
         let standing = self.standing(peer)?;
+        // After the claim of a new side: whoever forbids it before is seen here, and whoever does after it cuts what was claimed.
+        self.person.may_store()?;
         let (drafts, posted, state) = self.seal_messages(peer, &standing.state, messages)?;
         let first_order = state.order - (messages.len() as u64 - 1);
         self.commit(peer, drafts, standing, state, first_order)?;

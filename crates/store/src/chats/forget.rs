@@ -6,9 +6,9 @@ use super::Chats;
 use super::id::{self, MessageId};
 use super::peer::conversation_name;
 use super::side::last_before;
-use crate::VaultError;
 use crate::person::{Person, leaf};
 use crate::rows::{Bounds, Place, Run};
+use crate::{Deletion, VaultError};
 
 const NO_CONVERSATION: VaultError = VaultError::NotFound { what: "conversation" };
 const NO_MESSAGE: VaultError = VaultError::NotFound { what: "message" };
@@ -18,7 +18,7 @@ impl Chats {
     ///
     /// # Errors
     /// [`VaultError::NotAuthor`] for the peer's message; [`VaultError::NotFound`]; [`VaultError::Busy`].
-    pub fn forget_message(&self, peer: &str, id: &str) -> Result<(), VaultError> {
+    pub fn forget_message(&self, peer: &str, id: &str) -> Result<Deletion, VaultError> {
         let id = MessageId::parse("id", id)?;
         let peer = self.peer(peer)?.handle();
         if id.side != id::side(self.person.handle(), peer) {
@@ -26,17 +26,17 @@ impl Chats {
         }
         let run = Run::items(Class::Chat, self.mine(peer)?.ok_or(NO_CONVERSATION)?.compartment);
         let (place, row) = find(&self.person, run, &id)?;
-        self.person.cut(vec![Path::leaf(&leaf(place))?])?;
+        let deletion = self.person.cut(vec![Path::leaf(&leaf(place))?])?;
         let rows = vec![(place.key(&self.person.handle()), row)];
         self.person.vault.leave_to_sweeper(self.person.vault.forget_rows(rows));
-        Ok(())
+        Ok(deletion)
     }
 
     /// Forgets all of this person's own messages up to and including this place in the conversation's order; the id may be of either side.
     ///
     /// # Errors
     /// [`VaultError::NotFound`] if this id is not in the conversation any more; [`VaultError::Busy`].
-    pub fn forget_through(&self, peer: &str, id: &str) -> Result<(), VaultError> {
+    pub fn forget_through(&self, peer: &str, id: &str) -> Result<Deletion, VaultError> {
         let id = MessageId::parse("through", id)?;
         let peer = self.peer(peer)?;
         let (me, them) = (self.person.handle(), peer.handle());
@@ -50,18 +50,18 @@ impl Chats {
             last_before(&self.person, run, id.order)?
         };
         if seq == 0 {
-            return Ok(());
+            return Ok(Deletion::Erased);
         }
-        self.person.cut(items_through(Class::Chat, run.compartment, seq)?)?;
+        let deletion = self.person.cut(items_through(Class::Chat, run.compartment, seq)?)?;
         self.remove(&Bounds::seqs(&me, run, 0..=seq));
-        Ok(())
+        Ok(deletion)
     }
 
     /// Forgets this person's whole side: their words for both, and the conversation for themselves. The peer keeps their own words.
     ///
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Busy`].
-    pub fn forget_side(&self, peer: &str) -> Result<(), VaultError> {
+    pub fn forget_side(&self, peer: &str) -> Result<Deletion, VaultError> {
         let them = self.peer(peer)?.handle();
         let me = self.person.handle();
         let _lock = self.person.vault.pairs.lock((me.min(them), me.max(them)));
@@ -71,10 +71,10 @@ impl Chats {
         self.person.unlearn(Class::Chat, &conversation_name(them), compartment);
         self.person.vault.conversations.forget(me, them);
         self.person.vault.conversations.forget(them, me);
-        cut?;
+        let deletion = cut?;
         self.remove(&Bounds::run(&me, Run::items(Class::Chat, compartment)));
         self.remove(&Bounds::run(&me, Run::meta(Class::Chat, compartment)));
-        Ok(())
+        Ok(deletion)
     }
 
     fn remove(&self, bounds: &Bounds) {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{Meta, Name, Spot};
 use crate::person::{BATCH_ROWS, Person};
 use crate::rows::{Bounds, Place, Run};
-use crate::{VaultError, check};
+use crate::{Deletion, VaultError, check};
 
 /// The purpose whose consent storing and using credentials needs.
 pub(crate) const STEAM_CREDENTIALS: &str = "steam_credentials";
@@ -85,6 +85,7 @@ impl Credentials {
         fields.check()?;
         let spot = self.person.spot(Class::Credentials, &name)?;
         // After the claim: a withdrawal before it is seen here, and one after it cuts what was claimed.
+        self.person.may_store()?;
         self.person.require_consent(STEAM_CREDENTIALS)?;
         let run = Run::items(Class::Credentials, spot.compartment());
         let _lock = self.person.vault.slots.lock((self.person.handle(), run));
@@ -143,17 +144,17 @@ impl Credentials {
     ///
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Busy`].
-    pub fn forget_steam(&self, account: &str) -> Result<(), VaultError> {
+    pub fn forget_steam(&self, account: &str) -> Result<Deletion, VaultError> {
         let name = account_name(account)?;
         let compartment = self.person.named(Class::Credentials, &name)?.ok_or(NO_ACCOUNT)?.compartment;
         let cut = self.person.cut(vec![Path::compartment(Class::Credentials, compartment)?]);
         self.person.unlearn(Class::Credentials, &name, compartment);
-        cut?;
+        let deletion = cut?;
         for run in [Run::items(Class::Credentials, compartment), Run::meta(Class::Credentials, compartment)] {
             let bounds = Bounds::run(&self.person.handle(), run);
             self.person.vault.leave_to_sweeper(self.person.remove_rows(&bounds));
         }
-        Ok(())
+        Ok(deletion)
     }
 
     fn account(&self, name: &Name) -> Result<Account, VaultError> {

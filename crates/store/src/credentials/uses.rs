@@ -28,7 +28,7 @@ impl Credentials {
         if account.uses.len() >= MAX_USES {
             let paths =
                 account.uses.iter().map(|place| Path::leaf(&leaf(*place))).collect::<Result<Vec<_>, _>>()?;
-            self.person.cut(paths)?;
+            self.person.supersede(paths)?;
             let handle = self.person.handle();
             let rows = account.uses.iter().map(|place| (place.key(&handle), Vec::new())).collect();
             self.person.vault.leave_to_sweeper(self.person.vault.forget_rows(rows));

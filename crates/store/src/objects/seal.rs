@@ -83,6 +83,7 @@ impl Person {
         facts: &[u8],
         content: &[u8],
     ) -> Result<Draft, VaultError> {
+        let created = created.max(self.vault.least_time());
         let lease = self.key(place)?;
         if facts.len() > MAX_FACTS {
             return Err(VaultError::TooLarge { what: "what describes the content", limit: MAX_FACTS as u64 });
@@ -105,6 +106,7 @@ impl Person {
         content: &mut dyn Read,
         limits: Limits,
     ) -> Result<Draft, VaultError> {
+        let created = created.max(self.vault.least_time());
         let mut source = Source { content, read: 0, limits };
         let first = source.read_piece(MAX_ROW)?;
         if first.len() < MAX_ROW {

@@ -3,39 +3,39 @@
 use oubliette_crypto::{Class, Path};
 
 use super::{Saves, forgotten_is_absent, slot_name};
-use crate::VaultError;
 use crate::person::leaf;
 use crate::rows::{Bounds, Run};
+use crate::{Deletion, VaultError};
 
 impl Saves {
     /// Forgets a slot: all versions and its name. Waits until nobody reads or writes there.
     ///
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Busy`] if a reader does not let go, the keys being gone all the same.
-    pub fn forget_slot(&self, game: &str, slot: &str) -> Result<(), VaultError> {
+    pub fn forget_slot(&self, game: &str, slot: &str) -> Result<Deletion, VaultError> {
         let name = slot_name(game, slot)?;
         let compartment = self.slot(&name)?.compartment;
         let cut = self.person.cut(vec![Path::compartment(Class::Saves, compartment)?]);
         self.person.unlearn(Class::Saves, &name, compartment);
-        cut?;
+        let deletion = cut?;
         self.remove(Run::items(Class::Saves, compartment));
         self.remove(Run::meta(Class::Saves, compartment));
-        Ok(())
+        Ok(deletion)
     }
 
     /// Forgets one version. The slot keeps its name, and the number is never used again.
     ///
     /// # Errors
     /// As [`Saves::forget_slot`].
-    pub fn forget_version(&self, game: &str, slot: &str, version: u64) -> Result<(), VaultError> {
+    pub fn forget_version(&self, game: &str, slot: &str, version: u64) -> Result<Deletion, VaultError> {
         let name = slot_name(game, slot)?;
         let (place, row) = self.find(&name, Some(version))?;
         forgotten_is_absent(self.person.key(place).map(drop))?;
         self.person.check_number(place)?;
-        self.person.cut(vec![Path::leaf(&leaf(place))?])?;
+        let deletion = self.person.cut(vec![Path::leaf(&leaf(place))?])?;
         let rows = vec![(place.key(&self.person.handle()), row)];
         self.person.vault.leave_to_sweeper(self.person.vault.forget_rows(rows));
-        Ok(())
+        Ok(deletion)
     }
 
     fn remove(&self, run: Run) {

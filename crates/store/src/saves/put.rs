@@ -37,6 +37,7 @@ impl Saves {
         }
         let condition = options.condition.as_ref().unwrap_or(&Condition::None);
         let spot = self.person.spot(Class::Saves, &name)?;
+        self.person.may_store()?;
         let run = Run::items(Class::Saves, spot.compartment());
         self.judge(&name, run, condition)?; // a hopeless upload is refused before it is read
         let seq = {

@@ -54,7 +54,10 @@ impl Folder {
                 .map_err(|error| keyring_error(error, dir))?;
         [&plane.a, &plane.b].into_iter().for_each(|folder| cells::tag(folder));
         let parts = parts(dir, keyring, options, true)?;
-        let locked = Locked::create(dir, Marker { vault: id, cells: planned, wipe: Vec::new() })?;
+        let locked = Locked::create(
+            dir,
+            Marker { vault: id, cells: planned, wipe: Vec::new(), region: options.region.clone() },
+        )?;
         Ok((Self { dir: dir.to_owned(), locked, notes: Vec::new() }, parts))
     }
 
@@ -64,9 +67,15 @@ impl Folder {
         let places = cells::places(dir, &locked.marker, &options.cells)?;
         let keyring = open_keyring(dir, locked.marker.vault, &places, options, &mut notes)?;
         notes.extend(cells::finish_wipes(dir, &mut locked, &keyring)?);
+        pin_region(dir, &mut locked, options)?;
         let parts = parts(dir, keyring, options, false)?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         Ok((Self { dir: dir.to_owned(), locked, notes }, parts))
+    }
+
+    /// Where the vault stands.
+    pub(super) fn region(&self) -> Option<String> {
+        self.locked.marker.region.clone()
     }
 
     /// What was found at open.
@@ -107,6 +116,23 @@ fn make_dir(dir: &Path) -> Result<(), VaultError> {
         let synced = File::open(holder).and_then(|holder| holder.sync_all());
         synced.map_err(VaultError::io("syncing the folder", holder))
     })
+}
+
+/// A region that is said for the first time is pinned; another one than the pinned is refused.
+fn pin_region(dir: &Path, locked: &mut Locked, options: &VaultOptions) -> Result<(), VaultError> {
+    match (&locked.marker.region, &options.region) {
+        (Some(pinned), Some(said)) if pinned != said => Err(VaultError::Format {
+            detail: format!(
+                "this vault stands in the region `{pinned}`, the setting `region` says `{said}`: its content must not change its region so. Correct the setting, \
+                 or make a vault there for those who consent"
+            ),
+        }),
+        (None, Some(said)) => {
+            let marker = Marker { region: Some(said.clone()), ..locked.marker.clone() };
+            locked.replace(dir, marker)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The marker, locked.
@@ -233,6 +259,7 @@ fn keyring_options(options: &VaultOptions) -> KeyringOptions {
     let default = KeyringOptions::default();
     KeyringOptions {
         clock: Arc::new(KeyringClock(options.settings().clock)),
+        clock_tolerance: options.settings().clock_tolerance,
         page_cache_bytes: options.key_cache.unwrap_or(default.page_cache_bytes),
         ..default
     }

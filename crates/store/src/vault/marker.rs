@@ -26,6 +26,8 @@ pub(super) struct Marker {
     pub(super) cells: Vec<PathBuf>,
     /// Files that may still hold a share, and are no cells of this vault.
     pub(super) wipe: Vec<PathBuf>,
+    /// Where the vault stands; pinned once it was said.
+    pub(super) region: Option<String>,
 }
 
 /// A member that this version does not know would be lost at the next writing, and a damaged name of one that it knows, `wipe` say,
@@ -40,6 +42,8 @@ struct Json {
     cells: Vec<PathBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     wipe: Vec<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
 }
 
 fn one_cell() -> Vec<PathBuf> {
@@ -110,6 +114,7 @@ fn write(dir: &Path, marker: &Marker) -> Result<File, VaultError> {
         engine: ENGINE.to_owned(),
         cells: marker.cells.clone(),
         wipe: marker.wipe.clone(),
+        region: marker.region.clone(),
     };
     let json = serde_json::to_string_pretty(&json)
         .map_err(|error| VaultError::Other { detail: format!("writing {NAME}: {error}") })?;
@@ -164,5 +169,5 @@ pub(super) fn parse(json: &str, path: &Path) -> Result<Marker, VaultError> {
     let vault = id.map(VaultId);
     let vault =
         vault.ok_or_else(|| refused("names no vault id; restore it from a backup of the folder".into()))?;
-    Ok(Marker { vault, cells: json.cells, wipe: json.wipe })
+    Ok(Marker { vault, cells: json.cells, wipe: json.wipe, region: json.region })
 }

@@ -15,12 +15,14 @@ use oubliette_keyring::Keyring;
 
 use crate::VaultError;
 use crate::chats::Conversations;
+use crate::expiry::Expiry;
 use crate::locks::Stripes;
 use crate::names::Names;
 use crate::objects::take_back_uploads;
 use crate::options::{Settings, VaultOptions};
 use crate::reserve::Reserved;
 use crate::sweep::Tidied;
+use crate::tally::Tally;
 use folder::Folder;
 
 pub use replace::VaultCells;
@@ -57,6 +59,8 @@ pub(crate) struct Inner {
     /// The names of one person and class each.
     pub(crate) people: Stripes,
     pub(crate) tidied: Tidied,
+    pub(crate) tally: Tally,
+    pub(crate) expiry: Expiry,
     folder: Option<Folder>,
 }
 
@@ -89,7 +93,8 @@ impl Vault {
         Self::assemble(parts, options.settings(), None)
     }
 
-    fn assemble(parts: Parts, settings: Settings, folder: Option<Folder>) -> Result<Self, VaultError> {
+    fn assemble(parts: Parts, mut settings: Settings, folder: Option<Folder>) -> Result<Self, VaultError> {
+        settings.region = folder.as_ref().and_then(Folder::region).or(settings.region);
         let Parts { keyring, engine, blobs } = parts;
         let taken = take_back_uploads(&*engine, &*blobs)?;
         if taken > 0 {
@@ -109,6 +114,8 @@ impl Vault {
             slots: Stripes::new(),
             people: Stripes::new(),
             tidied: Tidied::default(),
+            tally: Tally::default(),
+            expiry: Expiry::default(),
             folder,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -136,6 +143,10 @@ impl Vault {
     }
 }
 
+fn micros(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
+}
+
 /// An erasure that was promised durably is finished by whoever opens the vault next.
 fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
     let waiting: Vec<_> = keyring.intents()?.into_iter().map(|(_, user)| user).collect();
@@ -147,9 +158,21 @@ fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
 }
 
 impl Inner {
-    /// Microseconds since 1970.
+    /// Microseconds since 1970, as the clock says.
     pub(crate) fn now(&self) -> u64 {
         self.settings.clock.now_micros()
+    }
+
+    /// No value is sealed as older than this, in microseconds since 1970: else a clock that was set back would make what is stored now look old, and
+    /// be forgotten for it.
+    pub(crate) fn least_time(&self) -> u64 {
+        micros(self.keyring.least_time())
+    }
+
+    /// The time by which things are forgotten, in microseconds since 1970: what is deleted because of its age, or waits for a moment, is
+    /// judged by this and never by [`Inner::now`], for a jump of the clock must not delete early (docs/keyring.md, "Time").
+    pub(crate) fn due_time(&self) -> u64 {
+        micros(self.keyring.due_time())
     }
 
     /// Why writes may fail soon.

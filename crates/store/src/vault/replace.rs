@@ -117,14 +117,16 @@ fn move_share(
     let to = FileCell::create(new, vault, from.share_index(), from.shares()).map_err(failed)?;
     // As recorded from now on; a setting that named other places has said where they are.
     let known: Vec<PathBuf> = places.iter().map(|place| within(dir, place)).collect();
-    locked.replace(dir, Marker { vault, cells: known.clone(), wipe: vec![new.to_owned()] })?;
+    let region = locked.marker.region.clone();
+    let begun = Marker { vault, cells: known.clone(), wipe: vec![new.to_owned()], region: region.clone() };
+    locked.replace(dir, begun)?;
     to.adopt(&from).map_err(failed)?;
     let mut cells = known.clone();
     if let Some(cell) = cells.get_mut(index) {
         *cell = new.to_owned();
     }
     let wipe = known.into_iter().nth(index).into_iter().collect();
-    locked.replace(dir, Marker { vault, cells, wipe })
+    locked.replace(dir, Marker { vault, cells, wipe, region })
 }
 
 /// A path as the marker names it.

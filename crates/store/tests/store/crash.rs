@@ -134,7 +134,10 @@ fn while_a_slot_is_forgotten() {
 /// Deletions are acknowledged once the keys are gone; only then does removing rows begin, and it may fail in silence. So: have they all
 /// been removed, and does the engine still live?
 fn all_done(vault: &Vault) -> bool {
-    let region = oubliette_store::SubjectFacts { region: Some("x".into()) };
+    let region = oubliette_store::SubjectFacts {
+        region: Some("x".into()),
+        ..oubliette_store::SubjectFacts::default()
+    };
     vault.fsck(false, &mut |_, _| ()).unwrap().orphans == 0
         && vault.put_subject("probe", &region, false).is_ok()
 }

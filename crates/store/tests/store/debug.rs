@@ -7,7 +7,7 @@ use crate::world::{World, person, put, text, try_put};
 #[test]
 fn debug_names_nobody_and_quotes_nothing() {
     let (_, vault) = World::new();
-    let facts = SubjectFacts { region: None };
+    let facts = SubjectFacts { region: None, ..SubjectFacts::default() };
     let (info, _) = vault.put_subject("secret-ann", &facts, false).unwrap();
     let (ann, bob) = (vault.subject("secret-ann").unwrap(), person(&vault, "secret-bob"));
     let message = NewMessage { client_id: Some("secret-client".into()), ..text("secret-text") };

@@ -35,7 +35,9 @@ fn world() -> (World, (Vec<u8>, Vec<u8>)) {
     let (world, vault) = World::new();
     let ann = person(&vault, "ann");
     person(&vault, "ben");
-    vault.put_subject("ann", &SubjectFacts { region: Some("eu".into()) }, false).unwrap();
+    vault
+        .put_subject("ann", &SubjectFacts { region: Some("eu".into()), ..SubjectFacts::default() }, false)
+        .unwrap();
     put(&ann, "slot", b"one");
     ann.chats().append("ben", &[text("hello")]).unwrap();
     ann.consents().give("steam_credentials", &ConsentGiven::default()).unwrap();

@@ -24,8 +24,8 @@ fn storing_and_forgetting_one_slot() {
                     round += 1;
                     let content = noise(if round % 3 == 0 { 6_000 } else { 20 }, round);
                     let result = match (n, round % 5) {
-                        (0, 0) => ann.saves().forget_slot("doom", "one"),
-                        (1, 0) => ann.saves().forget_version("doom", "one", round % 7 + 1),
+                        (0, 0) => ann.saves().forget_slot("doom", "one").map(drop),
+                        (1, 0) => ann.saves().forget_version("doom", "one", round % 7 + 1).map(drop),
                         (2, _) => get(&ann, "one", None).map(drop),
                         _ => try_put(&ann, "one", &Default::default(), &content).map(drop),
                     };

@@ -75,7 +75,7 @@ fn set_password(ann: &Subject, password: &str) {
 }
 
 fn set_region(vault: &Vault, region: &str) -> Subject {
-    let facts = SubjectFacts { region: Some(region.to_owned()) };
+    let facts = SubjectFacts { region: Some(region.to_owned()), ..SubjectFacts::default() };
     vault.put_subject("ann", &facts, false).unwrap();
     vault.subject("ann").unwrap()
 }

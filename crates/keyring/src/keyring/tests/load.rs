@@ -120,7 +120,9 @@ fn by_small_steps(keys: &[EntryKey]) -> Shape {
     for some in shuffled.chunks(9) {
         let entry = |(tag, kind): &EntryKey| match kind {
             EntryKind::Handle => Entry::Handle { tag: *tag, person: *tag },
-            _ => Entry::Person { tag: *tag, state: PageRef::generate().unwrap(), blocked: false },
+            _ => {
+                Entry::Person { tag: *tag, state: PageRef::generate().unwrap(), blocked: false, waits: false }
+            }
         };
         let mut staged = Staged::default();
         let changes = some.iter().map(|key| Change::set(entry(key))).collect();

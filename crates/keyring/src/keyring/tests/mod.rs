@@ -6,6 +6,7 @@ mod concurrency;
 mod crash;
 mod cuts;
 mod damage;
+mod holds;
 mod load;
 mod on_disk;
 mod people;

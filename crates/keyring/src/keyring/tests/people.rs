@@ -158,7 +158,7 @@ fn restrictions_outlive_the_process() {
     }
     keyring.restrict(&subject, RestrictionChange::UnblockPeer(Handle([7; 16]))).unwrap();
     let purpose = RestrictionChange::WithdrawConsent("steam".into());
-    keyring.restrict_and_cut(&subject, vec![purpose], vec![Path::class(Class::Credentials)]).unwrap();
+    keyring.restrict_and_cut(&subject, vec![purpose], vec![Path::class(Class::Credentials)], 0).unwrap();
     assert_eq!(keyring.epoch(), epoch + 1, "of all these only the cut is a deletion");
     let long = RestrictionChange::WithdrawConsent("x".repeat(256));
     assert!(matches!(keyring.restrict(&subject, long), Err(KeyringError::TooLarge { .. })));

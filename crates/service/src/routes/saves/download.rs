@@ -4,7 +4,6 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -13,19 +12,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::body::{Frame, SizeHint};
-use oubliette_store::{SaveInfo, SaveReader};
-use tokio::sync::mpsc;
+use oubliette_store::SaveInfo;
 
 use super::{
     conditions::{Judged, judge, range_allowed},
     range::{Span, span},
 };
-use crate::{problem::Problem, state::App, times};
+use crate::{problem::Problem, state::App, stream, times};
 
 /// Read before the answer starts.
 const AHEAD: u64 = 256 << 10;
-/// How soon a reader whose content was forgotten is let go while its client is slow: the erasure waits for it.
-const NOTICE: Duration = Duration::from_millis(20);
 
 /// Headers alone.
 pub(super) fn head(info: &SaveInfo, headers: &HeaderMap) -> Result<Response, Problem> {
@@ -82,9 +78,7 @@ pub(super) async fn get(
     let body = if read == to - from {
         Body::from(ahead.concat())
     } else {
-        let (chunks, from_task) = mpsc::channel(1);
-        tokio::spawn(feed(reader, ahead, chunks, app.config.idle_timeout));
-        Body::new(Chunks { from: from_task, left: to - from })
+        stream::body(reader, ahead, to - from, app.config.idle_timeout)
     };
     Ok((status, fields, body).into_response())
 }
@@ -105,52 +99,6 @@ fn plan(headers: &HeaderMap, info: &SaveInfo) -> Result<(StatusCode, u64, u64), 
         Span::Whole => Ok((StatusCode::OK, 0, info.size)),
         Span::Part(from, to) => Ok((StatusCode::PARTIAL_CONTENT, from, to)),
         Span::Unsatisfiable => Err(Refused::Problem(Problem::range_unsatisfiable(info.size))),
-    }
-}
-
-/// Reads on as fast as the client takes it. Ends, and lets the key go, when the client went away, stands still too
-/// long, or the content is forgotten: the body then breaks off, which no client takes for the end.
-async fn feed(mut reader: SaveReader, ahead: Vec<Vec<u8>>, to: mpsc::Sender<Bytes>, idle: Duration) {
-    for chunk in ahead {
-        if !hand_over(&reader, chunk, &to, idle).await {
-            return;
-        }
-    }
-    loop {
-        let read = tokio::task::spawn_blocking(move || {
-            let chunk = reader.next_chunk();
-            (reader, chunk)
-        });
-        let Ok((returned, chunk)) = read.await else { return };
-        reader = returned;
-        match chunk {
-            Ok(Some(chunk)) => {
-                if !hand_over(&reader, chunk, &to, idle).await {
-                    return;
-                }
-            }
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%error, "a download broke off");
-                return;
-            }
-        }
-    }
-}
-
-/// Waits for the client to take a chunk, looking meanwhile whether the content still stands.
-async fn hand_over(reader: &SaveReader, chunk: Vec<u8>, to: &mpsc::Sender<Bytes>, idle: Duration) -> bool {
-    let deadline = tokio::time::Instant::now() + idle;
-    loop {
-        match tokio::time::timeout(NOTICE, to.reserve()).await {
-            Ok(Ok(place)) => {
-                place.send(Bytes::from(chunk));
-                return true;
-            }
-            Ok(Err(_client_gone)) => return false,
-            Err(_) if reader.cancelled() || tokio::time::Instant::now() >= deadline => return false,
-            Err(_) => {}
-        }
     }
 }
 
@@ -176,41 +124,6 @@ fn facts(info: &SaveInfo, length: u64) -> HeaderMap {
     }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers
-}
-
-/// A body that is exactly `left` bytes long or an error.
-struct Chunks {
-    from: mpsc::Receiver<Bytes>,
-    left: u64,
-}
-
-impl hyper::body::Body for Chunks {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        self.from.poll_recv(cx).map(|chunk| match chunk {
-            Some(chunk) => {
-                self.left = self.left.saturating_sub(chunk.len() as u64);
-                Some(Ok(Frame::data(chunk)))
-            }
-            None => Some(Err(std::io::Error::other("the content ended early"))),
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
 }
 
 /// The body of an answer to HEAD: never sent, but its length is announced.

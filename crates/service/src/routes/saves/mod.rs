@@ -16,7 +16,7 @@ use oubliette_store::{SaveInfo, SlotInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Erased, Paging, check_limit};
+use super::{Erased, Paging, check_limit, deleted};
 use crate::{
     extract::{Names, Params},
     problem::Problem,
@@ -180,25 +180,26 @@ pub(crate) async fn get(
 
 /// Forgets the slot with all its versions, or one version.
 #[utoipa::path(delete, path = "/v1/subjects/{user}/saves/{game}/{slot}", tag = "saves", params(VersionParam),
-    responses((status = 200, body = Erased)))]
+    responses((status = 200, body = Erased), (status = 202, description = "waits", body = Erased)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     Names((user, game, slot)): Names<(String, String, String)>,
     Params(VersionParam { version }): Params<VersionParam>,
     headers: HeaderMap,
-) -> Result<Answer<Erased>, Problem> {
+) -> Result<(StatusCode, Answer<Erased>), Problem> {
     for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
         if headers.contains_key(&name) {
             let reason = "deletions take no precondition; name one version with `?version=`";
             return Err(Problem::invalid(name.as_str(), reason));
         }
     }
-    app.with_subject(user, move |subject| match version {
-        Some(version) => subject.saves().forget_version(&game, &slot, version),
-        None => subject.saves().forget_slot(&game, &slot),
-    })
-    .await?;
-    Ok(Erased::DONE)
+    let deletion = app
+        .with_subject(user, move |subject| match version {
+            Some(version) => subject.saves().forget_version(&game, &slot, version),
+            None => subject.saves().forget_slot(&game, &slot),
+        })
+        .await?;
+    Ok(deleted(deletion))
 }
 
 /// The person's slots.
