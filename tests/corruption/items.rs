@@ -113,7 +113,9 @@ pub(crate) fn store_first(vault: &Vault) {
     for user in ["ann", "ben", ERASED] {
         vault.put_subject(user, &SubjectFacts::default(), false).unwrap();
     }
-    vault.put_subject("dora", &SubjectFacts { region: Some("eu".into()), ..SubjectFacts::default() }, false).unwrap();
+    vault
+        .put_subject("dora", &SubjectFacts { region: Some("eu".into()), ..SubjectFacts::default() }, false)
+        .unwrap();
     put(vault, ERASED, "one", b"gone");
     put(vault, "ann", "small", b"a small save");
     put(vault, "dora", "kept", b"the one that goes");

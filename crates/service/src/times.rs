@@ -1,6 +1,6 @@
 //! Times on the wire: RFC 3339 in UTC, to the microsecond. The vault counts microseconds since 1970.
 
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// A vault's time as text. A time no calendar can hold (damaged data) is shown as the epoch.
 pub(crate) fn text(micros: u64) -> String {
@@ -11,9 +11,13 @@ pub(crate) fn text(micros: u64) -> String {
         .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
 }
 
-/// Reads a client's RFC 3339 time (any offset) as microseconds; `None` if it is none or lies before 1970.
+/// Reads a client's RFC 3339 time (any offset) as microseconds; `None` if it is none, lies before 1970, or after 9999 in UTC, where no
+/// answer could name it.
 pub(crate) fn micros(text: &str) -> Option<u64> {
-    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+    if at.year() > 9999 {
+        return None;
+    }
     u64::try_from(at.unix_timestamp_nanos() / 1000).ok()
 }
 
@@ -35,7 +39,14 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for bad in ["", "yesterday", "2023-11-14", "1969-12-31T23:59:59Z", "2023-13-01T00:00:00Z"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2023-11-14",
+            "1969-12-31T23:59:59Z",
+            "2023-13-01T00:00:00Z",
+            "9999-12-31T23:59:59-02:00",
+        ] {
             assert_eq!(micros(bad), None, "{bad}");
         }
         assert_eq!(text(u64::MAX), "1970-01-01T00:00:00Z");
