@@ -139,9 +139,9 @@ impl Worker {
                 let options = SaveOptions { length: Some(content.length), ..SaveOptions::default() };
                 answer.version = client.put_save(user, GAME, slot, &mut bytes.as_slice(), &options)?.version;
             }
-            Change::ForgetSlot { slot } => client.forget_save(user, GAME, slot, None)?,
+            Change::ForgetSlot { slot } => drop(client.forget_save(user, GAME, slot, None)?),
             Change::ForgetVersion { slot, version } => {
-                client.forget_save(user, GAME, slot, Some(*version))?
+                client.forget_save(user, GAME, slot, Some(*version))?;
             }
             Change::Say { author, bodies } => {
                 let message = |body: &String| NewMessage { body: body.clone(), ..NewMessage::default() };
@@ -150,9 +150,9 @@ impl Worker {
                 assert_eq!(posted.len(), bodies.len());
                 answer.ids = posted.into_iter().map(|posted| posted.id).collect();
             }
-            Change::ForgetMessage { id } => client.forget_message(user, peer, id)?,
+            Change::ForgetMessage { id } => drop(client.forget_message(user, peer, id)?),
             Change::ForgetThrough { id, author } => {
-                client.forget_messages_through(author, other(author), id)?
+                client.forget_messages_through(author, other(author), id)?;
             }
             Change::SetAccount { fields } => {
                 let secret = |field: &str| fields.contains(field).then(|| format!("secret {field}"));
@@ -162,7 +162,7 @@ impl Worker {
                 secrets.revocation_code = secret("revocation_code");
                 client.put_steam(user, ACCOUNT, &secrets)?;
             }
-            Change::ForgetAccount => client.forget_steam(user, ACCOUNT)?,
+            Change::ForgetAccount => drop(client.forget_steam(user, ACCOUNT)?),
         }
         Ok(self.state.after(change, answer))
     }

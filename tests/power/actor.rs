@@ -65,7 +65,7 @@ impl Actor {
                 saves.forget_version(GAME, &slot, oldest)?;
             }
             Op::ForgetSlot { who, slot } => {
-                self.subject(*who)?.saves().forget_slot(GAME, &slot_name(*slot))?
+                self.subject(*who)?.saves().forget_slot(GAME, &slot_name(*slot))?;
             }
             Op::Say { who, to, bodies } => {
                 let messages: Vec<_> = bodies.iter().map(|body| message(*body)).collect();
@@ -84,11 +84,13 @@ impl Actor {
                 let fields = chosen.map(|(n, field)| ((*field).to_owned(), format!("secret {n}"))).collect();
                 self.subject(*who)?.credentials().set_steam(ACCOUNT, SteamFields(fields))?;
             }
-            Op::ForgetAccount { who } => self.subject(*who)?.credentials().forget_steam(ACCOUNT)?,
+            Op::ForgetAccount { who } => drop(self.subject(*who)?.credentials().forget_steam(ACCOUNT)?),
             Op::Give { who, purpose } => {
                 self.subject(*who)?.consents().give(PURPOSES[*purpose], &ConsentGiven::default())?;
             }
-            Op::Withdraw { who, purpose } => self.subject(*who)?.consents().withdraw(PURPOSES[*purpose])?,
+            Op::Withdraw { who, purpose } => {
+                self.subject(*who)?.consents().withdraw(PURPOSES[*purpose])?;
+            }
             Op::Block { who, peer } => self.subject(*who)?.chats().block(&user(*peer))?,
             Op::Unblock { who, peer } => self.subject(*who)?.chats().unblock(&user(*peer))?,
             Op::Erase(who) => {

@@ -49,7 +49,9 @@ pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<u64, Unheard>
             let oldest = versions.last().map(|facts| facts.version);
             client.forget_save(&user(*who), GAME, &slot_name(*slot), oldest)?;
         }
-        Op::ForgetSlot { who, slot } => client.forget_save(&user(*who), GAME, &slot_name(*slot), None)?,
+        Op::ForgetSlot { who, slot } => {
+            client.forget_save(&user(*who), GAME, &slot_name(*slot), None)?;
+        }
         Op::Say { who, to, bodies } => {
             let message = |body: String| NewMessage { body, ..NewMessage::default() };
             let messages: Vec<_> = bodies.iter().map(|body| message(body.text())).collect();
@@ -70,11 +72,11 @@ pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<u64, Unheard>
             secrets.revocation_code = secret(2);
             client.put_steam(&user(*who), ACCOUNT, &secrets)?;
         }
-        Op::ForgetAccount { who } => client.forget_steam(&user(*who), ACCOUNT)?,
+        Op::ForgetAccount { who } => drop(client.forget_steam(&user(*who), ACCOUNT)?),
         Op::Give { who, purpose } => {
             client.give_consent(&user(*who), PURPOSES[*purpose], &ConsentGiven::default())?;
         }
-        Op::Withdraw { who, purpose } => client.withdraw_consent(&user(*who), PURPOSES[*purpose])?,
+        Op::Withdraw { who, purpose } => drop(client.withdraw_consent(&user(*who), PURPOSES[*purpose])?),
         Op::Block { who, peer } => client.block(&user(*who), &user(*peer))?,
         Op::Unblock { who, peer } => client.unblock(&user(*who), &user(*peer))?,
         Op::Erase(who) => {

@@ -194,7 +194,7 @@ impl History {
 
     fn forget_side(&mut self, who: usize, to: usize) -> Done {
         match self.subject(who)?.chats().forget_side(self.people[to].id.as_str()) {
-            Ok(()) => self.did("forget side"),
+            Ok(_) => self.did("forget side"),
             Err(VaultError::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
