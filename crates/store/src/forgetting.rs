@@ -71,8 +71,9 @@ impl Person {
         Ok(if answer?.waits { Deletion::Blocked } else { Deletion::Erased })
     }
 
-    /// The first second at which all of this may be cut by law; 0 if nothing speaks against it.
-    fn earliest(&self, paths: &[Path]) -> Result<i64, VaultError> {
+    /// The first second at which all of this may be cut by law; 0 if nothing speaks against it. May ask for the lock of the person's names of
+    /// records.
+    pub(crate) fn earliest(&self, paths: &[Path]) -> Result<i64, VaultError> {
         let mut earliest = 0;
         for path in paths {
             let Some(span) = path.span() else { continue };

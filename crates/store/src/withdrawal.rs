@@ -39,12 +39,15 @@ impl Person {
     ) -> Result<Deletion, VaultError> {
         let mut outcomes = Vec::new();
         for class in classes {
+            // Before the lock, which this may ask for.
+            let not_before = self.earliest(&[Path::class(*class)])?;
             let cut = {
                 // New compartments of the class cannot come to be meanwhile: whoever makes one asks for the consent under the person's lock.
                 let _lock = self.vault.people.lock((self.handle(), *class));
                 let promised = self.vault.reserved.highest_compartment(self.handle(), *class);
                 let highest = self.highest_compartment(*class)?.max(promised);
-                self.restrict_and_cut(std::mem::take(change), compartments_through(*class, past(highest))?)
+                let paths = compartments_through(*class, past(highest))?;
+                self.cut_from(std::mem::take(change), paths, not_before)
             };
             self.unlearn_all(*class);
             if *class == Class::Chat {
@@ -70,7 +73,7 @@ impl Person {
     ) -> Result<Deletion, VaultError> {
         let mut outcomes = Vec::new();
         let rules = self.vault.settings.policy.records.iter();
-        for (purpose, _) in rules.filter(|(_, rule)| rule.consent.as_deref() == Some(consent)) {
+        for (purpose, rule) in rules.filter(|(_, rule)| rule.consent.as_deref() == Some(consent)) {
             let name = crate::records::purpose_name(purpose);
             let (cut, compartments) = {
                 // As above.
@@ -81,7 +84,11 @@ impl Person {
                 compartments.dedup();
                 let paths = compartments.iter().map(|n| Path::compartment(Class::Records, *n));
                 let paths = paths.collect::<Result<Vec<_>, _>>()?;
-                (self.restrict_and_cut(std::mem::take(change), paths), compartments)
+                let mut not_before = 0;
+                for path in paths.iter().filter(|_| rule.retention.minimum_days.is_some()) {
+                    not_before = not_before.max(self.kept_until(path, rule.retention)?);
+                }
+                (self.cut_from(std::mem::take(change), paths, not_before), compartments)
             };
             outcomes.push(cut);
             for compartment in compartments {

@@ -9,8 +9,8 @@ use oubliette_crypto::VaultId;
 use oubliette_engine::{Blobs, Engine, MemoryBlobs, MemoryEngine, MemoryPages, PageStore};
 use oubliette_keyring::{Keyring, KeyringOptions, MemoryCell, MemoryLedger};
 use oubliette_store::{
-    Body, Clock, Message, NewMessage, Parts, PutOptions, SaveInfo, SaveReader, Subject, SubjectFacts, Vault,
-    VaultError, VaultOptions, Window,
+    Body, Clock, Message, NewMessage, Parts, Policy, PutOptions, SaveInfo, SaveReader, Subject, SubjectFacts,
+    Vault, VaultError, VaultOptions, Window,
 };
 
 pub(crate) struct ManualClock(pub(crate) AtomicU64);
@@ -36,10 +36,17 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) max_save: u64,
     pub(crate) compress: bool,
+    pub(crate) policy: Policy,
+    pub(crate) region: Option<String>,
 }
 
 impl World {
     pub(crate) fn new() -> (Self, Vault) {
+        Self::of(Policy::default(), None)
+    }
+
+    /// A vault with promises, in a region.
+    pub(crate) fn of(policy: Policy, region: Option<&str>) -> (Self, Vault) {
         let world = Self {
             pages: Arc::new(MemoryPages::new()),
             cell: Arc::new(MemoryCell::new(VaultId::random().unwrap())),
@@ -49,6 +56,8 @@ impl World {
             clock: Arc::new(ManualClock(AtomicU64::new(1_700_000_000_000_000))),
             max_save: 64 << 20,
             compress: true,
+            policy,
+            region: region.map(str::to_owned),
         };
         let options = options(&world.clock);
         let keyring =
@@ -77,6 +86,8 @@ impl World {
             compress: Some(self.compress),
             max_save: Some(self.max_save),
             clock: Some(self.clock.clone()),
+            policy: self.policy.clone(),
+            region: self.region.clone(),
             ..VaultOptions::default()
         };
         Vault::from_parts(parts, options).unwrap()
@@ -84,6 +95,15 @@ impl World {
 
     pub(crate) fn advance(&self, micros: u64) {
         self.clock.0.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// The rows become these, as a restored backup leaves them; later ones stay.
+    pub(crate) fn overwrite_all(&self, rows: &[(Vec<u8>, Vec<u8>)]) {
+        let mut batch = oubliette_engine::Batch::new();
+        for (key, row) in rows {
+            batch.put(key.clone(), row.clone());
+        }
+        self.engine.commit(batch).unwrap();
     }
 
     /// Content rows, and rows of uploads under way.
