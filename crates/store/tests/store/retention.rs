@@ -85,7 +85,7 @@ fn promise_the_shortest_legal_retention_keeps_what_is_deleted_unread_and_then_fo
     let forgotten = vault.status().unwrap().forgotten;
     assert_eq!(
         forgotten.iter().map(|(class, n)| (*class, *n)).filter(|(_, n)| *n > 0).collect::<Vec<_>>(),
-        [("saves", 1), ("records", 1)]
+        [("saves", 2), ("records", 1)]
     );
 }
 
