@@ -5,7 +5,9 @@
 mod access;
 mod chats;
 mod credentials;
+mod holds;
 mod lifecycle;
+mod records;
 mod refusals;
 mod saves;
 mod support;
