@@ -87,6 +87,40 @@ fn ended(output: &Output, code: i32, said: &str) {
 }
 
 #[test]
+fn holds_and_records_through_the_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "region = \"eu\"\n[records.orders]\nmax_size = 100\n[retention.saves]\nminimum_days = 30\n";
+    std::fs::write(folder.path().join("oubliette.toml"), settings).unwrap();
+    let served = Served::start(folder);
+    ended(&served.run(&["subject", "create", "alice", "--birth-year", "2020"], b""), 0, "active");
+    ended(&served.run(&["record", "put", "alice", "orders", "1", "-"], b"shoes"), 4, "guardian_consent_required");
+    ended(&served.run(&["subject", "create", "alice", "--guardian-consent", "form 7"], b""), 0, "active");
+    ended(&served.run(&["record", "put", "alice", "orders", "1", "-"], b"shoes"), 0, "5 bytes");
+    ended(&served.run(&["record", "put", "alice", "hats", "1", "-"], b"shoes"), 3, "not_found");
+    ended(&served.run(&["record", "put", "alice", "orders", "2", "-"], &[7; 101]), 4, "too_large");
+    ended(&served.run(&["record", "get", "alice", "orders", "1"], b""), 0, "shoes");
+    ended(&served.run(&["record", "list", "alice"], b""), 0, "orders\t1\t5 bytes");
+    ended(&served.run(&["save", "put", "alice", "chess", "1", "-"], b"e2e4"), 0, "version 1");
+    ended(&served.run(&["save", "rm", "alice", "chess", "1", "--yes"], b""), 0, "blocked");
+    ended(&served.run(&["subject", "create", "bob", "--region", "us"], b""), 4, "region_mismatch");
+
+    ended(&served.run(&["hold", "add", "alice", "a", "--reason", "case 7"], b""), 0, "case 7");
+    ended(&served.run(&["hold", "list", "alice"], b""), 0, "until lifted");
+    ended(&served.run(&["record", "rm", "alice", "orders", "1", "--yes"], b""), 0, "blocked");
+    ended(&served.run(&["subject", "erase", "alice", "--yes"], b""), 4, "legal hold");
+    ended(&served.run(&["hold", "rm", "alice", "a"], b""), 2, "--yes");
+    ended(&served.run(&["hold", "rm", "alice", "a", "--yes"], b""), 0, "lifted");
+    ended(&served.run(&["hold", "rm", "alice", "a", "--yes"], b""), 3, "not_found");
+    ended(&served.run(&["doctor", "--trust-clock", "--yes"], b""), 0, "noted");
+    ended(&served.run(&["subject", "erase", "alice", "--yes"], b""), 0, "erased");
+    let folder = served.stop();
+    std::fs::write(folder.path().join("oubliette.toml"), "[retention.saves]\nminimum_day = 1\n").unwrap();
+    ended(&oubliette(folder.path(), &["status"]), 2, "retention.saves.minimum_days");
+    std::fs::write(folder.path().join("oubliette.toml"), "region = \"us\"\n").unwrap();
+    ended(&oubliette(folder.path(), &["status"]), 1, "`eu`");
+}
+
+#[test]
 fn a_served_folder_from_first_start_to_erasure() {
     let served = Served::start(tempfile::tempdir().unwrap());
     let path = served.folder.path().to_owned();

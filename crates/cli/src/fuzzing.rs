@@ -14,6 +14,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "lisen = \"x\"\n",
         "[limits]\nworkers = -1\n",
         "",
+        "region = \"eu\"\n[records.orders]\nconsent = \"shop\"\ncontent_types = [\"image/png\"]\n[retention.chat]\nmaximum_days = 9\n",
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec()

@@ -73,11 +73,11 @@ fn cursor_seeds() -> Vec<Vec<u8>> {
     vec![encode(&[0, 0, 0, 5]), encode(&7_u64.to_be_bytes()), Vec::new()]
 }
 
-/// Input: `what:1 ‖ JSON`, of a meta, of an account's fields, or of a message's facts. JSON has many spellings: what was read and written is read again
+/// Input: `what:1 ‖ JSON`, of a meta, of an account's fields, of a message's or a record's facts. JSON has many spellings: what was read and written is read again
 /// as the same.
 fn facts(input: &[u8]) {
     let Some((what, json)) = input.split_first() else { return };
-    match what % 3 {
+    match what % 4 {
         0 => {
             let Ok(meta) = serde_json::from_slice::<Meta>(json) else { return };
             let again: Meta = serde_json::from_slice(&serde_json::to_vec(&meta).unwrap()).unwrap();
@@ -87,7 +87,8 @@ fn facts(input: &[u8]) {
             let Some(fields) = SteamFields::decode(json) else { return };
             assert_eq!(SteamFields::decode(&fields.encode().unwrap()).unwrap().0, fields.0);
         }
-        _ => crate::chats::fuzz::facts(json),
+        2 => crate::chats::fuzz::facts(json),
+        _ => crate::records::fuzz_facts(json),
     }
 }
 
@@ -98,6 +99,7 @@ fn facts_seeds() -> Vec<Vec<u8>> {
         (1, r#"{"password":"p","uri":"steam://x\"y"}"#),
         (2, r#"{"o":5}"#),
         (2, r#"{"o":18446744073709551615,"t":"image/png","s":1,"c":"id"}"#),
+        (3, r#"{"id":"order 7","type":"application/json"}"#),
     ]
     .map(|(what, json)| [&[what], json.as_bytes()].concat())
     .to_vec()

@@ -40,6 +40,10 @@ impl Conversations {
         all.flat_map(|messages| messages.extract_if(.., |message| !seen.contains(&message.canary))).collect()
     }
 
+    pub(crate) fn said_by(&self, who: usize) -> impl Iterator<Item = &Canary> {
+        self.0.values().flatten().filter(move |message| message.author == who).map(|message| &message.canary)
+    }
+
     pub(crate) fn canaries(&self) -> impl Iterator<Item = &Canary> {
         self.0.values().flatten().map(|message| &message.canary)
     }

@@ -8,7 +8,7 @@ use crate::conversations::Message;
 use crate::history::History;
 use crate::look::{Seen, look};
 use crate::op::PEOPLE;
-use crate::people::{Account, Person, Slot};
+use crate::people::{Account, Person, Record, Slot};
 
 /// What the event under way adds. Of what it adds and what it replaces without forgetting it by name, either may be found afterwards.
 pub(crate) enum Doubt {
@@ -18,6 +18,9 @@ pub(crate) enum Doubt {
     Region { who: usize, new: Canary },
     Evidence { who: usize, new: Canary },
     Password { who: usize, account: Canary, new: Canary },
+    Record { who: usize, id: Canary, new: Canary },
+    Hold { who: usize, new: Canary },
+    Lift { who: usize },
 }
 
 impl History {
@@ -32,9 +35,20 @@ impl History {
         }
         let doubt = std::mem::replace(&mut self.doubt, Doubt::Nothing);
         self.settle_doubt(doubt, &seen);
-        // What a forgetting event took along is gone for good.
-        self.people.iter_mut().for_each(|person| drop(person.keep(&seen.canaries)));
-        drop(self.conversations.keep(&seen.canaries));
+        // What a forgetting event took along is gone for good, or there until the hold is lifted.
+        for (person, held) in self.people.iter_mut().zip(seen.held) {
+            let lost = person.keep(&seen.canaries);
+            person.held = held;
+            if held {
+                person.kept.extend(lost);
+            }
+        }
+        for message in self.conversations.keep(&seen.canaries) {
+            let author = &mut self.people[message.author];
+            if author.held {
+                author.kept.push(message.canary);
+            }
+        }
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
         let (live, unsure) = (self.live(), self.unsure().collect::<BTreeSet<_>>());
         let unknown = seen.canaries.iter().find(|canary| !live.contains(canary) && !unsure.contains(canary));
@@ -80,6 +94,29 @@ impl History {
             Doubt::Evidence { who, new } => {
                 let person = &mut self.people[who];
                 if there(&new) { &mut person.evidence } else { &mut person.maybe }.push(new);
+            }
+            Doubt::Hold { who, new } => {
+                let person = &mut self.people[who];
+                if there(&new) {
+                    person.reason = Some(new);
+                } else {
+                    person.maybe.push(new);
+                }
+            }
+            Doubt::Lift { who } => {
+                let person = &mut self.people[who];
+                if !seen.held[who] {
+                    person.kept.clear();
+                }
+            }
+            Doubt::Record { who, id, new } => {
+                let person = &mut self.people[who];
+                match person.records.iter_mut().find(|known| known.id == id) {
+                    Some(known) if there(&new) => person.maybe.extend(known.content.replace(new)),
+                    Some(_) => person.maybe.push(new),
+                    None if there(&id) => person.records.push(Record { id, content: Some(new) }),
+                    None => person.maybe.extend([id, new]),
+                }
             }
             Doubt::Password { who, account, new } => {
                 let person = &mut self.people[who];

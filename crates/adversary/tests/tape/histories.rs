@@ -1,10 +1,10 @@
 //! Histories that were written down: one has everything in it.
 
 use oubliette_adversary::{FolderGround, Leak, MemoryGround, World, close};
-use oubliette_store::VaultOptions;
+use oubliette_store::{Policy, RecordRule, VaultOptions};
 
 use crate::filler::Size;
-use crate::history::History;
+use crate::history::{History, PURPOSE};
 use crate::op::Op;
 
 /// Key times blob, in one history with its seizures. Less would be no search.
@@ -43,6 +43,29 @@ pub(crate) const EVERYTHING: &[Op] = &[
     Op::ForgetSide { who: 1, to: 0 },
     Op::Say { who: 1, to: 0, long: false },
     Op::Seize,
+    // The first of them is refused, and gives the consent.
+    Op::Record { who: 0, spot: 0, long: false },
+    Op::Record { who: 0, spot: 0, long: true },
+    Op::Record { who: 0, spot: 1, long: false },
+    Op::Record { who: 0, spot: 0, long: false },
+    Op::Seize,
+    Op::Hold { who: 0 },
+    Op::Record { who: 0, spot: 0, long: true },
+    Op::ForgetVersion { who: 0, spot: 0, nth: 0 },
+    Op::ForgetSide { who: 0, to: 1 },
+    Op::WithdrawRecords { who: 0 },
+    Op::Move { who: 0 },
+    Op::Erase { who: 0 },
+    Op::Sweep,
+    Op::Restart,
+    Op::Sweep,
+    Op::Seize,
+    Op::Lift { who: 0 },
+    Op::Seize,
+    Op::Record { who: 0, spot: 0, long: false },
+    Op::Record { who: 0, spot: 0, long: false },
+    Op::ForgetRecord { who: 0, spot: 0 },
+    Op::Seize,
     Op::Erase { who: 0 },
     Op::Seize,
     Op::Sweep,
@@ -55,8 +78,15 @@ pub(crate) const EVERYTHING: &[Op] = &[
     Op::Seize,
 ];
 
+/// Records are taken, with a consent.
+pub(crate) fn promises() -> VaultOptions {
+    let rule = RecordRule { consent: Some(PURPOSE.to_owned()), ..RecordRule::default() };
+    let policy = Policy { records: [(PURPOSE.to_owned(), rule)].into(), ..Policy::default() };
+    VaultOptions { policy, ..VaultOptions::default() }
+}
+
 pub(crate) fn in_memory(folder: &tempfile::TempDir, cells: u8, compress: bool) -> History {
-    let options = VaultOptions { compress: Some(compress), ..VaultOptions::default() };
+    let options = VaultOptions { compress: Some(compress), ..promises() };
     History::new(World::create(MemoryGround::new(folder.path(), cells).unwrap(), options).unwrap())
 }
 
@@ -91,7 +121,7 @@ fn one_deletion_is_enough() {
 fn on_real_files() {
     let folder = tempfile::tempdir().unwrap();
     let ground = FolderGround::new(folder.path()).unwrap();
-    let mut history = History::new(World::create(ground, VaultOptions::default()).unwrap());
+    let mut history = History::new(World::create(ground, promises()).unwrap());
     for op in EVERYTHING {
         history.world.keep_files_always().unwrap();
         history.apply(op).unwrap_or_else(|leak| panic!("{leak}"));

@@ -12,6 +12,8 @@ use crate::op::{Op, PEOPLE};
 use crate::people::Person;
 
 pub(crate) const CONSENT: &str = "steam_credentials";
+/// Of records, and of the consent that they need.
+pub(crate) const PURPOSE: &str = "orders";
 /// Longer than a fence stands.
 const MONTH: u64 = 31 * 24 * 3600;
 
@@ -91,7 +93,8 @@ impl History {
     }
 
     pub(crate) fn live(&self) -> BTreeSet<Canary> {
-        self.people.iter().flat_map(Person::canaries).chain(self.conversations.canaries()).cloned().collect()
+        let seen = self.people.iter().flat_map(Person::canaries).chain(self.conversations.canaries());
+        seen.chain(self.people.iter().flat_map(|person| &person.kept)).cloned().collect()
     }
 
     pub(crate) fn plant(&mut self) -> Canary {
@@ -192,6 +195,8 @@ impl History {
         for person in &mut self.people {
             let lost = person.keep(&seen.canaries);
             person.maybe.extend(lost);
+            // Of what is hidden nobody can see whether the backup had it.
+            person.maybe.append(&mut person.kept);
             for account in &mut person.accounts {
                 person.maybe.extend(account.password.take_if(|password| !backup.contains(password)));
             }
@@ -209,6 +214,11 @@ impl History {
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
         self.did("restore");
         Ok(())
+    }
+
+    /// Everything of somebody's that can be seen.
+    pub(crate) fn theirs(&self, who: usize) -> BTreeSet<Canary> {
+        self.people[who].canaries().into_iter().chain(self.conversations.said_by(who)).cloned().collect()
     }
 
     pub(crate) fn month(&mut self) -> Result<(), WorldError> {

@@ -15,6 +15,7 @@ pub(crate) struct Seen {
     pub(crate) canaries: BTreeSet<Canary>,
     pub(crate) alive: [bool; PEOPLE],
     pub(crate) consent: [bool; PEOPLE],
+    pub(crate) held: [bool; PEOPLE],
     /// Versions by what stands in them.
     pub(crate) versions: BTreeMap<Canary, u64>,
     /// Ids of messages by what they say.
@@ -29,6 +30,9 @@ pub(crate) fn look(world: &World, people: &[Person]) -> Result<Seen, WorldError>
             Ok(subject) => {
                 seen.alive[who] = true;
                 seen.canaries.insert(person.id.clone());
+                let holds = subject.holds().list()?;
+                seen.held[who] = !holds.is_empty();
+                holds.iter().for_each(|hold| seen.text(hold.reason.as_deref().unwrap_or_default()));
                 seen.consent[who] = seen.person(&subject, &person.id)?;
             }
             Err(VaultError::SubjectErased { .. } | VaultError::SubjectUnknown) => {}
@@ -62,6 +66,13 @@ impl Seen {
         }
         for account in subject.credentials().list_steam()? {
             self.text(&account.account);
+        }
+        for record in subject.records().list(None, &whole())?.items {
+            self.text(&record.id);
+            let mut reader = subject.records().get(&record.purpose, &record.id)?;
+            while let Some(chunk) = reader.next_chunk()? {
+                self.canaries.extend(Canary::all_in(&chunk));
+            }
         }
         for chat in subject.chats().list(&whole())?.items {
             let window = Window { limit: Some(1000), ..Window::default() };

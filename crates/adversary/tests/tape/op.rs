@@ -67,6 +67,28 @@ pub(crate) enum Op {
         who: usize,
         spot: usize,
     },
+    /// A record, in place of what it was.
+    Record {
+        who: usize,
+        spot: usize,
+        long: bool,
+    },
+    ForgetRecord {
+        who: usize,
+        spot: usize,
+    },
+    /// The consent that records need is withdrawn.
+    WithdrawRecords {
+        who: usize,
+    },
+    /// A legal hold: what is forgotten from now on is hidden, and stays.
+    Hold {
+        who: usize,
+    },
+    /// It is lifted: what was forgotten meanwhile goes.
+    Lift {
+        who: usize,
+    },
     Move {
         who: usize,
     },

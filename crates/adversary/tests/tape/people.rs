@@ -13,6 +13,13 @@ pub(crate) struct Person {
     pub(crate) region: Option<Canary>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) accounts: Vec<Account>,
+    pub(crate) records: Vec<Record>,
+    /// A legal hold stands.
+    pub(crate) held: bool,
+    /// Why.
+    pub(crate) reason: Option<Canary>,
+    /// Forgotten under the hold: nobody sees it, and it is there.
+    pub(crate) kept: Vec<Canary>,
     /// Evidence of consents given.
     pub(crate) evidence: Vec<Canary>,
     pub(crate) consent: bool,
@@ -36,6 +43,12 @@ pub(crate) struct Account {
     pub(crate) password: Option<Canary>,
 }
 
+/// A record; its id is a canary.
+pub(crate) struct Record {
+    pub(crate) id: Canary,
+    pub(crate) content: Option<Canary>,
+}
+
 impl Person {
     pub(crate) fn new(id: Canary) -> Self {
         Self {
@@ -45,6 +58,10 @@ impl Person {
             region: None,
             slots: Vec::new(),
             accounts: Vec::new(),
+            records: Vec::new(),
+            held: false,
+            reason: None,
+            kept: Vec::new(),
             evidence: Vec::new(),
             consent: false,
             words_left: Vec::new(),
@@ -58,9 +75,10 @@ impl Person {
             return Vec::new();
         }
         let mut all = vec![&self.id];
-        all.extend(self.region.iter().chain(&self.evidence).chain(&self.words_left));
+        all.extend(self.region.iter().chain(&self.reason).chain(&self.evidence).chain(&self.words_left));
         all.extend(self.slots.iter().flat_map(Slot::canaries));
         all.extend(self.accounts.iter().flat_map(Account::canaries));
+        all.extend(self.records.iter().flat_map(Record::canaries));
         all
     }
 
@@ -68,6 +86,7 @@ impl Person {
     pub(crate) fn keep(&mut self, seen: &BTreeSet<Canary>) -> Vec<Canary> {
         let before: BTreeSet<Canary> = self.canaries().into_iter().cloned().collect();
         self.region.take_if(|region| !seen.contains(region));
+        self.reason.take_if(|reason| !seen.contains(reason));
         self.evidence.retain(|evidence| seen.contains(evidence));
         self.words_left.retain(|words| seen.contains(words));
         self.slots.retain(|slot| seen.contains(&slot.name));
@@ -75,6 +94,10 @@ impl Person {
             slot.versions.retain(|_, [content, _]| seen.contains(content));
         }
         self.accounts.retain(|account| seen.contains(&account.name));
+        self.records.retain(|record| seen.contains(&record.id));
+        for record in &mut self.records {
+            record.content.take_if(|content| !seen.contains(content));
+        }
         let after: BTreeSet<Canary> = self.canaries().into_iter().cloned().collect();
         before.difference(&after).cloned().collect()
     }
@@ -83,6 +106,12 @@ impl Person {
 impl Slot {
     fn canaries(&self) -> impl Iterator<Item = &Canary> {
         [&self.game, &self.name].into_iter().chain(self.versions.values().flatten())
+    }
+}
+
+impl Record {
+    fn canaries(&self) -> impl Iterator<Item = &Canary> {
+        [&self.id].into_iter().chain(&self.content)
     }
 }
 

@@ -5,15 +5,16 @@ use std::io::{self, Read};
 
 use oubliette_adversary::WorldError;
 use oubliette_store::{
-    Body, ConsentGiven, ErasureOutcome, NewMessage, PutOptions, SteamFields, SubjectFacts, VaultError,
+    Body, ConsentGiven, ErasureOutcome, NewHold, NewMessage, PutOptions, RecordOptions, SteamFields,
+    SubjectFacts, VaultError,
 };
 
 use crate::conversations::Message;
 use crate::doubt::Doubt;
 use crate::filler::{Size, around};
-use crate::history::{CONSENT, History};
+use crate::history::{CONSENT, History, PURPOSE};
 use crate::op::{Op, SPOTS};
-use crate::people::{Account, Slot};
+use crate::people::{Account, Record, Slot};
 
 type Done = Result<(), WorldError>;
 
@@ -33,6 +34,11 @@ impl History {
             Op::Withdraw { who } => self.living(who, |it| it.withdraw(who)),
             Op::SetSteam { who, spot } => self.living(who, |it| it.set_steam(who, spot)),
             Op::ForgetSteam { who, spot } => self.living(who, |it| it.forget_steam(who, spot)),
+            Op::Record { who, spot, long } => self.living(who, |it| it.record(who, spot, long)),
+            Op::ForgetRecord { who, spot } => self.living(who, |it| it.forget_record(who, spot)),
+            Op::WithdrawRecords { who } => self.living(who, |it| it.withdraw_records(who)),
+            Op::Hold { who } => self.living(who, |it| it.hold(who)),
+            Op::Lift { who } => self.living(who, |it| it.lift(who)),
             Op::Move { who } => self.living(who, |it| it.settle(who, false)),
             Op::Erase { who } => self.living(who, |it| it.erase(who)),
             Op::Reopen { who } if !self.people[who].alive => self.settle(who, true),
@@ -53,11 +59,29 @@ impl History {
     }
 
     fn living(&mut self, who: usize, act: impl FnOnce(&mut Self) -> Done) -> Done {
-        if self.people[who].alive { act(self) } else { Ok(()) }
+        if self.people[who].alive { self.kept(who, act) } else { Ok(()) }
     }
 
     fn pair(&mut self, who: usize, to: usize, act: impl FnOnce(&mut Self) -> Done) -> Done {
-        if who != to && self.people[who].alive && self.people[to].alive { act(self) } else { Ok(()) }
+        if who != to && self.people[who].alive && self.people[to].alive {
+            self.kept(who, act)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What somebody under a hold forgets, or replaces, is there all the same.
+    fn kept(&mut self, who: usize, act: impl FnOnce(&mut Self) -> Done) -> Done {
+        if !self.people[who].held {
+            return act(self);
+        }
+        let before = self.theirs(who);
+        act(self)?;
+        let after = self.theirs(who);
+        if self.people[who].held {
+            self.people[who].kept.extend(before.difference(&after).cloned());
+        }
+        Ok(())
     }
 
     /// Creates a person or changes their region.
@@ -256,11 +280,93 @@ impl History {
         Ok(())
     }
 
+    fn record(&mut self, who: usize, spot: usize, long: bool) -> Done {
+        let content = self.plant();
+        let known = self.people[who].records.get(spot % SPOTS).map(|record| record.id.clone());
+        let id = known.unwrap_or_else(|| self.plant());
+        self.doubt = Doubt::Record { who, id: id.clone(), new: content.clone() };
+        let bytes = around(&content, if long { Size::Dense } else { Size::Small });
+        let records = self.subject(who)?.records();
+        match records.put(PURPOSE, id.as_str(), &RecordOptions::default(), &mut bytes.as_slice()) {
+            // Never given, or withdrawn.
+            Err(VaultError::ConsentRequired { .. }) => {
+                let evidence = self.plant();
+                self.people[who].maybe.extend([id, content]);
+                self.doubt = Doubt::Evidence { who, new: evidence.clone() };
+                let given =
+                    ConsentGiven { evidence: Some(evidence.as_str().to_owned()), ..ConsentGiven::default() };
+                self.subject(who)?.consents().give(PURPOSE, &given)?;
+                self.people[who].evidence.push(evidence);
+                return Ok(());
+            }
+            Err(other) => return Err(other.into()),
+            Ok(_) => {}
+        }
+        let records = &mut self.people[who].records;
+        match records.iter_mut().find(|record| record.id == id) {
+            Some(record) => record.content = Some(content),
+            None => records.push(Record { id, content: Some(content) }),
+        }
+        self.did("record");
+        Ok(())
+    }
+
+    fn forget_record(&mut self, who: usize, spot: usize) -> Done {
+        let records = self.subject(who)?.records();
+        let Some(record) = self.people[who].records.get(spot) else { return Ok(()) };
+        records.forget(PURPOSE, record.id.as_str())?;
+        self.people[who].records.remove(spot);
+        self.did("forget record");
+        Ok(())
+    }
+
+    fn withdraw_records(&mut self, who: usize) -> Done {
+        match self.subject(who)?.consents().withdraw(PURPOSE) {
+            Ok(_) => self.did("withdraw records"),
+            Err(VaultError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        self.people[who].records.clear();
+        Ok(())
+    }
+
+    fn hold(&mut self, who: usize) -> Done {
+        if !self.people[who].held {
+            let reason = self.plant();
+            self.doubt = Doubt::Hold { who, new: reason.clone() };
+            let hold = NewHold { reason: Some(reason.as_str().to_owned()), expires: None };
+            self.subject(who)?.holds().place("case", &hold)?;
+            self.people[who].held = true;
+            self.people[who].reason = Some(reason);
+            self.did("hold");
+        }
+        Ok(())
+    }
+
+    fn lift(&mut self, who: usize) -> Done {
+        if self.people[who].held {
+            self.doubt = Doubt::Lift { who };
+            self.subject(who)?.holds().lift("case")?;
+            self.people[who].held = false;
+            self.people[who].reason = None;
+            self.people[who].kept.clear();
+            self.did("lift");
+        }
+        Ok(())
+    }
+
     fn erase(&mut self, who: usize) -> Done {
         self.let_go(who);
         let id = self.people[who].id.clone();
         self.world.hold(id.as_str())?;
         let outcomes = self.world.vault()?.erase(&[id.as_str()])?;
+        if self.people[who].held {
+            self.did("refused erasure");
+            return match outcomes[..] {
+                [ErasureOutcome::Held] => Ok(()),
+                _ => Err(format!("the outcome of an erasure under a hold is {outcomes:?}").into()),
+            };
+        }
         if !matches!(outcomes[..], [ErasureOutcome::Erased(_)]) {
             return Err(format!("the outcome of an erasure is {outcomes:?}").into());
         }

@@ -31,6 +31,8 @@ struct Sketched {
     slots: Vec<usize>,
     accounts: usize,
     consent: bool,
+    records: usize,
+    held: bool,
 }
 
 /// Makes random histories of itself.
@@ -105,6 +107,15 @@ impl Sketch {
                 may(2, (0..versions).prop_map(move |nth| Op::ForgetVersion { who, spot, nth }).boxed());
             }
         }
+        may(
+            1,
+            (0..SPOTS, any::<bool>()).prop_map(move |(spot, long)| Op::Record { who, spot, long }).boxed(),
+        );
+        if person.records > 0 {
+            may(1, (0..person.records).prop_map(move |spot| Op::ForgetRecord { who, spot }).boxed());
+            may(1, Just(Op::WithdrawRecords { who }).boxed());
+        }
+        may(1, Just(if person.held { Op::Lift { who } } else { Op::Hold { who } }).boxed());
         if person.consent {
             may(1, Just(Op::Withdraw { who }).boxed());
         }
@@ -152,6 +163,17 @@ impl Sketch {
                 self.people[who].accounts = self.people[who].accounts.saturating_sub(1);
             }
             Op::Withdraw { who } => (self.people[who].consent, self.people[who].accounts) = (false, 0),
+            Op::Record { who, spot, .. } => {
+                let records = &mut self.people[who].records;
+                *records += usize::from(spot >= *records);
+            }
+            Op::ForgetRecord { who, .. } => {
+                self.people[who].records = self.people[who].records.saturating_sub(1);
+            }
+            Op::WithdrawRecords { who } => self.people[who].records = 0,
+            Op::Hold { who } => self.people[who].held = true,
+            Op::Lift { who } => self.people[who].held = false,
+            Op::Erase { who } if self.people[who].held => {}
             Op::Erase { who } => {
                 self.people[who] = Sketched::default();
                 self.said.retain(|(a, b), _| *a != who && *b != who);
@@ -163,7 +185,7 @@ impl Sketch {
         }
         self.suspense = match op {
             Op::Seize => false,
-            Op::Put { .. } | Op::Say { .. } | Op::Lend { .. } => self.suspense,
+            Op::Put { .. } | Op::Say { .. } | Op::Lend { .. } | Op::Hold { .. } => self.suspense,
             _ => true,
         };
     }

@@ -47,6 +47,56 @@ fn seizures_within_an_operation() {
     }
 }
 
+/// What was forgotten under a hold, before it is lifted.
+const UNDER_A_HOLD: &[Op] = &[
+    Op::Record { who: 0, spot: 0, long: false },
+    Op::Record { who: 0, spot: 0, long: true },
+    Op::Hold { who: 0 },
+    Op::ForgetVersion { who: 0, spot: 0, nth: 0 },
+    Op::ForgetSide { who: 0, to: 1 },
+    Op::WithdrawRecords { who: 0 },
+];
+const HELD: &[Op] = &[
+    Op::Lift { who: 0 },
+    Op::Withdraw { who: 0 },
+    Op::ForgetSlot { who: 0, spot: 0 },
+    Op::SetSteam { who: 0, spot: 0 },
+    Op::Erase { who: 0 },
+];
+
+/// As long as the hold stands everything is there, and with its end what was forgotten under it goes; at every call of every event.
+#[test]
+fn seizures_under_a_hold_and_within_its_end() {
+    for event in HELD {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = in_memory(&folder, 1, true);
+        let before: Vec<Op> = BEFORE.iter().chain(UNDER_A_HOLD).cloned().collect();
+        run(&mut history, &before).unwrap_or_else(|leak| panic!("{leak}"));
+        history.strike_all_through(event, CALLS).unwrap_or_else(|leak| panic!("{event:?}: {leak}"));
+        let after = [Op::Sweep, Op::Restart, Op::Seize, Op::Lift { who: 0 }];
+        run(&mut history, &after).unwrap_or_else(|leak| panic!("{event:?}: {leak}"));
+    }
+}
+
+#[test]
+fn power_cuts_under_a_hold_and_within_its_end() {
+    for event in HELD {
+        for after in 0..CALLS {
+            let folder = tempfile::tempdir().unwrap();
+            let mut history = in_memory(&folder, 1, true);
+            let cut =
+                Op::Cut { after, tear: Tear(after.wrapping_mul(0x9e37_79b9)), during: event.clone().into() };
+            let then = [cut, Op::Seize, Op::Lift { who: 0 }];
+            let steps: Vec<Op> = BEFORE.iter().chain(UNDER_A_HOLD).cloned().chain(then).collect();
+            run(&mut history, &steps)
+                .unwrap_or_else(|leak| panic!("{event:?} cut off in call {after}: {leak}"));
+            if history.done.contains_key("power cut that came too late") {
+                break;
+            }
+        }
+    }
+}
+
 /// One run for each call in which the power can go, each torn in another way.
 #[test]
 fn power_cuts_within_an_operation() {

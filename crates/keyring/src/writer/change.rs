@@ -8,7 +8,7 @@ use super::commit::Publish;
 use super::prepare::Plan;
 use crate::core::Found;
 use crate::error::KeyringError;
-use crate::person::{RestrictionChange, State, load_cover};
+use crate::person::{Hold, RestrictionChange, State, load_cover};
 use crate::tree::{Change, Entry};
 
 /// What is to become of a person.
@@ -77,6 +77,7 @@ impl Plan<'_> {
         wanted: Wanted,
     ) -> Result<Outcome, KeyringError> {
         let now = self.moment.due;
+        let holds = state.restrictions.holds.clone();
         let mut restricted = false;
         for change in wanted.changes {
             restricted |= state.restrictions.apply(change)?;
@@ -97,6 +98,10 @@ impl Plan<'_> {
         }
         let (ripened, due) = state.restrictions.ripen(now);
         cuts.extend(due);
+        // The reason of a hold that is over is forgotten with it.
+        let left = &state.restrictions.holds;
+        let kept = |(id, hold): (&String, &Hold)| left.get(id).is_some_and(|now| now.reason == hold.reason);
+        let over = !holds.iter().all(kept);
         let cut = self.cut(&mut state, &cuts)?;
         if cut || restricted || ripened {
             let next = state.write(&self.core.pages, &mut self.work.staged)?;
@@ -112,7 +117,7 @@ impl Plan<'_> {
                 waits: flag,
             }));
             self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: wanted.paths });
-            self.work.deletion |= cut;
+            self.work.deletion |= cut || over;
         }
         Ok(Outcome::Waits(waits))
     }

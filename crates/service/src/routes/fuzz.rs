@@ -63,6 +63,8 @@ pub(crate) fn bodies_seeds() -> Vec<Vec<u8>> {
         (3, format!(r#"{{"body":"{SECRET}","sent_at":"2023-11-14T22:13:20Z","client_id":"c"}}"#)),
         (4, format!(r#"{{"messages":[{{"body":"{SECRET}"}},{{"body":"b"}}]}}"#)),
         (5, "limit=5&cursor=AAAABQ&before=x&after=y&reopen=true&through=z".to_owned()),
+        (6, format!(r#"{{"reason":"{SECRET}","expires":"2999-01-01T00:00:00Z"}}"#)),
+        (0, r#"{"birth_year":2015,"guardian_consent":"x"}"#.to_owned()),
     ];
     texts.map(|(what, text)| [&[what], text.as_bytes()].concat()).to_vec()
 }

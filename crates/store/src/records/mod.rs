@@ -203,3 +203,11 @@ impl Person {
         Records { person: self.clone() }.cut_older_of(place.run(), &id)
     }
 }
+
+/// See [`crate::fuzzing`].
+#[allow(clippy::unwrap_used, reason = "a broken promise is told by a panic")]
+pub(crate) fn fuzz_facts(json: &[u8]) {
+    let Ok(facts) = serde_json::from_slice::<Facts>(json) else { return };
+    let again: Facts = serde_json::from_slice(&serde_json::to_vec(&facts).unwrap()).unwrap();
+    assert!(again.id == facts.id && again.content_type == facts.content_type);
+}
