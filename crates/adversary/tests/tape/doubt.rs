@@ -35,6 +35,7 @@ impl History {
         // What a forgetting event took along is gone for good.
         self.people.iter_mut().for_each(|person| drop(person.keep(&seen.canaries)));
         drop(self.conversations.keep(&seen.canaries));
+        self.see_what_is_kept().unwrap();
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
         let (live, unsure) = (self.live(), self.unsure().collect::<BTreeSet<_>>());
         let unknown = seen.canaries.iter().find(|canary| !live.contains(canary) && !unsure.contains(canary));
@@ -54,7 +55,8 @@ impl History {
                         person.slots[known].versions.insert(*version, content);
                     }
                     (None, Some(version)) => {
-                        person.slots.push(Slot { game, name, versions: [(*version, content)].into() });
+                        let versions = [(*version, content)].into();
+                        person.slots.push(Slot { game, name, versions, keep: None });
                     }
                     (Some(_), None) => person.maybe.extend(content),
                     (None, None) => person.maybe.extend(content.into_iter().chain([game, name])),

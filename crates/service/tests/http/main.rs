@@ -4,8 +4,12 @@
 
 mod access;
 mod chats;
+mod conflicts;
 mod credentials;
+mod follow;
 mod lifecycle;
+mod limits;
+mod prefetch;
 mod refusals;
 mod saves;
 mod support;
