@@ -59,7 +59,7 @@ impl Records {
         if options.expected_len.is_some_and(|expected| expected > max) {
             return Err(VaultError::TooLarge { what: "the record", limit: max });
         }
-        let limits = self.person.limits()?;
+        let quotas = self.person.limits()?;
         let name = purpose_name(purpose);
         let spot = self.person.spot(Class::Records, &name)?;
         // After the claim: a withdrawal before it is seen here, and one after it cuts what was claimed.
@@ -102,7 +102,7 @@ impl Records {
                 _ => None,
             };
             let room =
-                Room { limits: &limits, class: Class::Records, freed: self.replaced(&limits, run, id)? };
+                Room { limits: &quotas, class: Class::Records, freed: self.replaced(&quotas, run, id)? };
             self.person.vault.commit_within(&self.person, &room, batch)?;
             draft.committed();
             if let Some((meta, sealed)) = naming {

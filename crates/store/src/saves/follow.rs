@@ -7,7 +7,7 @@
 use oubliette_crypto::Class;
 use oubliette_keyring::KeyLease;
 
-use super::share::{Stored, is_over};
+use super::share::Stored;
 use super::{SaveReader, Saves, forgotten_is_absent, slot_name};
 use crate::VaultError;
 use crate::names::Name;
@@ -30,7 +30,7 @@ pub(super) struct Permit {
 impl Permit {
     pub(super) fn stands(&self) -> bool {
         !self.lease.cancelled()
-            && !is_over(&self.share, self.owner.vault.latest_time())
+            && !self.share.is_over(|| self.owner.vault.latest_time())
             && self.owner.keys.check().is_ok()
             && self.follower.keys.check().is_ok()
             && self.owner.lets_follow(&self.follower)

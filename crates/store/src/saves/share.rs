@@ -69,11 +69,13 @@ impl Stored {
     pub(super) fn includes(&self, follower: Handle) -> bool {
         self.users.as_ref().is_none_or(|users| users.contains(&follower.to_string()))
     }
+
+    /// Whether its time has come. The time is asked for only where there is one.
+    pub(super) fn is_over(&self, now: impl FnOnce() -> u64) -> bool {
+        self.expires.is_some_and(|expires| expires <= now())
+    }
 }
 
-pub(super) fn is_over(share: &Stored, now: u64) -> bool {
-    share.expires.is_some_and(|expires| expires <= now)
-}
 
 impl Saves {
     /// Lets others continue from the newest version of this slot, in place of an earlier share. True in the answer's second half if there
@@ -115,7 +117,7 @@ impl Saves {
         let name = slot_name(game, slot)?;
         let run = slot_share(self.slot(&name)?.compartment)?;
         let (stored, opened) = self.person.one::<Stored>(run)?.ok_or(NO_SHARE)?;
-        let over = is_over(&stored, self.person.vault.latest_time());
+        let over = stored.is_over(|| self.person.vault.latest_time());
         let audience = match stored.users {
             None => Audience::Everyone,
             Some(handles) => {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use oubliette_crypto::{Branch, Class};
 
-use super::share::{Stored, is_over};
+use super::share::Stored;
 use crate::locks::lock;
 use crate::names::Meta;
 use crate::person::Person;
@@ -118,7 +118,7 @@ impl Person {
             return Ok(());
         }
         match self.one::<Stored>(run)? {
-            Some((share, opened)) if is_over(&share, now) => {
+            Some((share, opened)) if share.is_over(|| now) => {
                 drop(opened);
                 self.forget_one(run).map(drop)
             }
