@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oubliette_client::{SaveOptions, SaveRead, ShareGiven};
+use oubliette_client::{Deletion, SaveOptions, SaveRead, ShareGiven};
 
 use crate::support::{Service, noise, refused};
 
@@ -152,7 +152,7 @@ fn what_ends_a_share_ends_a_slow_download() {
     let client = service.with_people(&["alice", "bob"]);
     let content = noise(4, 32 << 20);
     let ends: [(&str, &dyn Fn()); 4] = [
-        ("revocation", &|| client.unshare_save("alice", "chess", "s").unwrap()),
+        ("revocation", &|| assert_eq!(client.unshare_save("alice", "chess", "s").unwrap(), Deletion::Erased)),
         ("switch", &|| client.set_follow_play("alice", false).unwrap()),
         ("block", &|| client.block("alice", "bob").unwrap()),
         ("erasure", &|| drop(service.erase("alice").unwrap())),

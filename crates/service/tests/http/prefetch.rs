@@ -1,6 +1,6 @@
 //! The newest versions of a game in one answer.
 
-use std::{collections::BTreeMap, io::Read};
+use std::collections::BTreeMap;
 
 use oubliette_client::SaveOptions;
 
