@@ -89,11 +89,16 @@ fn ended(output: &Output, code: i32, said: &str) {
 #[test]
 fn holds_and_records_through_the_commands() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = "region = \"eu\"\n[records.orders]\nmax_size = 100\n[retention.saves]\nminimum_days = 30\n";
+    let settings =
+        "region = \"eu\"\n[records.orders]\nmax_size = 100\n[retention.saves]\nminimum_days = 30\n";
     std::fs::write(folder.path().join("oubliette.toml"), settings).unwrap();
     let served = Served::start(folder);
     ended(&served.run(&["subject", "create", "alice", "--birth-year", "2020"], b""), 0, "active");
-    ended(&served.run(&["record", "put", "alice", "orders", "1", "-"], b"shoes"), 4, "guardian_consent_required");
+    ended(
+        &served.run(&["record", "put", "alice", "orders", "1", "-"], b"shoes"),
+        4,
+        "guardian_consent_required",
+    );
     ended(&served.run(&["subject", "create", "alice", "--guardian-consent", "form 7"], b""), 0, "active");
     ended(&served.run(&["record", "put", "alice", "orders", "1", "-"], b"shoes"), 0, "5 bytes");
     ended(&served.run(&["record", "put", "alice", "hats", "1", "-"], b"shoes"), 3, "not_found");
@@ -150,6 +155,17 @@ fn a_served_folder_from_first_start_to_erasure() {
     ended(&served.run(&["save", "list", "alice"], b""), 0, "chess\t1\tversion 2");
     ended(&served.run(&["save", "rm", "alice", "chess", "1"], b""), 2, "--yes");
     ended(&served.run(&["save", "rm", "alice", "chess", "1", "--version", "1", "--yes"], b""), 0, "erased");
+
+    ended(&served.run(&["save", "versions", "alice", "chess", "1"], b""), 0, "2\t5 bytes");
+    ended(&served.run(&["save", "follow", "bob", "alice", "chess", "1"], b""), 3, "not_found");
+    ended(&served.run(&["save", "share", "alice", "chess", "1", "--with", "bob"], b""), 0, "shared with bob");
+    ended(&served.run(&["save", "follow", "bob", "alice", "chess", "1"], b""), 0, "piped");
+    ended(&served.run(&["save", "unshare", "alice", "chess", "1"], b""), 0, "no longer shared");
+    ended(&served.run(&["save", "follow", "bob", "alice", "chess", "1"], b""), 3, "not_found");
+    ended(&served.run(&["save", "put", "alice", "chess", "1", "-"], b"third"), 0, "version 3");
+    ended(&served.run(&["save", "keep", "alice", "chess", "1", "--last", "1"], b""), 2, "--yes");
+    ended(&served.run(&["save", "keep", "alice", "chess", "1", "--last", "1", "--yes"], b""), 0, "newest 1");
+    ended(&served.run(&["save", "get", "alice", "chess", "1", "--version", "2"], b""), 3, "not_found");
 
     ended(&served.run(&["chat", "append", "alice", "bob"], b"hello\n"), 0, "Z ");
     ended(&served.run(&["chat", "log", "bob", "alice"], b""), 0, "alice: hello");

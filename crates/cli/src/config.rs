@@ -25,6 +25,18 @@ const KEYS: &[(&str, Kind)] = &[
     ("saves.require_precondition", Kind::Switch),
     ("region", Kind::Text),
     ("clock.tolerance_minutes", Kind::Number),
+    ("saves.keep_last", Kind::Number),
+    ("saves.keep_days", Kind::Number),
+    ("quota.total_bytes", Kind::Number),
+    ("quota.total_items", Kind::Number),
+    ("quota.saves_bytes", Kind::Number),
+    ("quota.saves_items", Kind::Number),
+    ("quota.chat_bytes", Kind::Number),
+    ("quota.chat_items", Kind::Number),
+    ("quota.credentials_bytes", Kind::Number),
+    ("quota.credentials_items", Kind::Number),
+    ("quota.records_bytes", Kind::Number),
+    ("quota.records_items", Kind::Number),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
@@ -71,6 +83,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) records: BTreeMap<String, promises::Records>,
     #[serde(default)]
+    pub(crate) quota: Quota,
+    #[serde(default)]
     pub(crate) memory: Memory,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -83,6 +97,36 @@ pub(crate) struct Saves {
     pub(crate) max_size: Option<u64>,
     #[serde(default)]
     pub(crate) require_precondition: bool,
+    /// Versions kept of a slot.
+    pub(crate) keep_last: Option<u32>,
+    /// Days for which a version is kept after a newer one came.
+    pub(crate) keep_days: Option<u32>,
+    /// The same of one game, by its name. Only in the file.
+    #[serde(default)]
+    pub(crate) games: BTreeMap<String, Game>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Game {
+    pub(crate) keep_last: Option<u32>,
+    pub(crate) keep_days: Option<u32>,
+}
+
+/// What a person may store where nothing else was set for them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quota {
+    pub(crate) total_bytes: Option<u64>,
+    pub(crate) total_items: Option<u64>,
+    pub(crate) saves_bytes: Option<u64>,
+    pub(crate) saves_items: Option<u64>,
+    pub(crate) chat_bytes: Option<u64>,
+    pub(crate) chat_items: Option<u64>,
+    pub(crate) credentials_bytes: Option<u64>,
+    pub(crate) credentials_items: Option<u64>,
+    pub(crate) records_bytes: Option<u64>,
+    pub(crate) records_items: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -182,7 +226,7 @@ fn parse(text: &str, path: &Path) -> Result<Table, CliError> {
     let bad = |message: &str| CliError::Usage(format!("{}: {message}", path.display()));
     let table: Table = text.parse().map_err(|error: toml::de::Error| bad(error.message()))?;
     for key in keys(&table, "") {
-        if !KEYS.iter().any(|(known, _)| *known == key) && !promises::knows(&key) {
+        if !KEYS.iter().any(|(known, _)| *known == key) && !promises::knows(&key) && !is_of_a_game(&key) {
             let known = KEYS.iter().map(|(known, _)| (*known).to_owned()).chain(promises::nearby(&key));
             let known: Vec<String> = known.collect();
             let nearest = nearest(&key, known.iter().map(String::as_str));
@@ -190,6 +234,15 @@ fn parse(text: &str, path: &Path) -> Result<Table, CliError> {
         }
     }
     Ok(table)
+}
+
+/// `saves.games.NAME.keep_last` and its like: the name is the operator's.
+fn is_of_a_game(key: &str) -> bool {
+    let Some((name, setting)) = key.strip_prefix("saves.games.").and_then(|rest| rest.rsplit_once('.'))
+    else {
+        return false;
+    };
+    !name.is_empty() && matches!(setting, "keep_last" | "keep_days")
 }
 
 /// See `crate::fuzzing`. Input: the file's text; a setting that is not known, or of the wrong kind, is refused by name.
@@ -376,6 +429,21 @@ mod tests {
         let settings = load("cells = [\"/a/x\"]", &[("OUBLIETTE_CELLS", "/c/x:/d/x")]).unwrap();
         assert_eq!(paths(settings), ["/c/x", "/d/x"]);
         assert!(load("", &[]).unwrap().cells.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_may_be_said_by_game() {
+        let file = "[saves]\nkeep_last = 5\n[saves.games.\"doom 1.9\"]\nkeep_last = 50\n[saves.games.nethack]\nkeep_days = 30\n";
+        let settings = load(file, &[("OUBLIETTE_SAVES_KEEP_DAYS", "90")]).unwrap();
+        assert_eq!((settings.saves.keep_last, settings.saves.keep_days), (Some(5), Some(90)));
+        let game = |name: &str| settings.saves.games.get(name).map(|game| (game.keep_last, game.keep_days));
+        assert_eq!((game("doom 1.9"), game("nethack")), (Some((Some(50), None)), Some((None, Some(30)))));
+        for bad in ["keep_lst = 1", "keep_last = -1", "keep_last = \"all\""] {
+            let loaded = load(&format!("[saves.games.doom]\n{bad}\n"), &[]);
+            assert!(matches!(loaded, Err(CliError::Usage(_))), "{bad}");
+        }
+        let settings = load("[quota]\nsaves_bytes = 7\n", &[("OUBLIETTE_QUOTA_TOTAL_ITEMS", "9")]).unwrap();
+        assert_eq!((settings.quota.saves_bytes, settings.quota.total_items), (Some(7), Some(9)));
     }
 
     #[test]

@@ -11,9 +11,15 @@ use oubliette_service::{
     admin,
     operator::{self, Answer, Command},
 };
-use oubliette_store::{Vault, VaultError, VaultOptions};
+use oubliette_store::{Keep, KeepRules, Quotas, Vault, VaultError, VaultOptions};
 
-use crate::{config::Settings, error::CliError, harden, output::Progress, promises};
+use crate::{
+    config::{Quota, Saves, Settings},
+    error::CliError,
+    harden,
+    output::Progress,
+    promises,
+};
 
 /// What the vault is opened with: the settings, and a child process that looks at the row engine first.
 /// Refused where the system may write keys to disk.
@@ -21,6 +27,8 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
     let mut options = VaultOptions {
         compress: settings.saves.compress,
         max_save: settings.saves.max_size,
+        keep: keep_rules(&settings.saves)?,
+        quotas: quotas(&settings.quota),
         cells: settings.cells.clone(),
         key_cache: Some(harden::key_cache(&settings.memory)?),
         ..VaultOptions::default()
@@ -28,6 +36,33 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
     options.engine.sled.verifier = Some(Arc::new(verify_in_child));
     promises::enter(settings, &mut options);
     Ok(options)
+}
+
+/// What is kept of saves; a number that is none is named.
+fn keep_rules(saves: &Saves) -> Result<KeepRules, CliError> {
+    let keep = |last, days, of: &str| {
+        let keep = Keep { last, days };
+        keep.check().map_err(|error| CliError::Usage(format!("the settings of {of}: {error}")))?;
+        Ok::<_, CliError>(keep)
+    };
+    let games = saves.games.iter().map(|(name, game)| {
+        Ok((name.clone(), keep(game.keep_last, game.keep_days, &format!("saves.games.{name}"))?))
+    });
+    Ok(KeepRules {
+        all: keep(saves.keep_last, saves.keep_days, "saves")?,
+        games: games.collect::<Result<_, CliError>>()?,
+    })
+}
+
+fn quotas(quota: &Quota) -> Quotas {
+    let of = |bytes, items| oubliette_store::Quota { bytes, items };
+    Quotas {
+        total: of(quota.total_bytes, quota.total_items),
+        saves: of(quota.saves_bytes, quota.saves_items),
+        chat: of(quota.chat_bytes, quota.chat_items),
+        credentials: of(quota.credentials_bytes, quota.credentials_items),
+        records: of(quota.records_bytes, quota.records_items),
+    }
 }
 
 /// Carries an operator command out: on the folder itself, or through `admin.sock` if a service holds it.

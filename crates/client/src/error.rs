@@ -50,8 +50,46 @@ pub struct Problem {
     pub field: Option<String>,
     /// With `version_conflict`: the version that stands.
     pub current: Option<SaveFacts>,
+    /// With `version_conflict` of a write: the version that was refused.
+    pub yours: Option<YourSide>,
+    /// With `quota_exceeded`, unless it is the disk that is full.
+    pub quota: Option<QuotaFacts>,
     /// To be found in the service's log.
     pub request_id: String,
+}
+
+/// The sender's side of a conflict.
+#[derive(Debug, Clone, Deserialize)]
+pub struct YourSide {
+    /// What `If-Match` said.
+    pub if_match: Option<String>,
+    /// Bytes, if they were announced.
+    pub size: Option<u64>,
+    /// When it came.
+    pub received: String,
+    /// As given.
+    pub content_type: Option<String>,
+    /// `X-Save-Meta`.
+    pub meta: Option<serde_json::Value>,
+    /// The `device` that it names, if it does.
+    pub device: Option<String>,
+    /// The version that the sender went on from, if it is still there.
+    pub base: Option<SaveFacts>,
+}
+
+/// Which limit would be exceeded, and by what.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QuotaFacts {
+    /// Which class, or `total`.
+    pub class: String,
+    /// `bytes`, as stored, or `items`.
+    pub of: String,
+    /// What is stored.
+    pub used: u64,
+    /// What this would have added, as far as it is known.
+    pub asked: u64,
+    /// How much may be stored.
+    pub limit: u64,
 }
 
 impl std::fmt::Display for Problem {

@@ -174,6 +174,8 @@ fn refusal(mut response: Response<Body>) -> ClientError {
                 detail: format!("the service answered with status {status} and no problem document"),
                 field: None,
                 current: None,
+                yours: None,
+                quota: None,
                 request_id,
             }))
         }

@@ -17,21 +17,24 @@
 
 mod api;
 mod error;
+mod follow;
 mod holds;
 mod http;
+mod prefetch;
 mod records;
 mod saves;
 mod types;
 
 pub use self::{
-    error::{ClientError, Problem},
+    error::{ClientError, Problem, QuotaFacts, YourSide},
     holds::{Hold, NewHold},
     http::Client,
+    prefetch::{Prefetched, PrefetchedSave, Slot as PrefetchedSlot},
     records::{Record, RecordBody},
     saves::{SaveBody, SaveOptions, SaveRead},
     types::{
-        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Listed, Message,
-        NewMessage, Posted, Ready, SaveFacts, SaveStored, Slot, SteamSecrets, Subject, SubjectFacts, Usage,
-        Window,
+        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Keep, Limit, Listed,
+        Message, NewMessage, Posted, Quotas, Ready, SaveFacts, SaveStored, Share, ShareGiven, Slot, SlotKeep,
+        SteamSecrets, Subject, SubjectFacts, Usage, Window,
     },
 };

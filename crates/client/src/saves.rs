@@ -13,8 +13,9 @@ use crate::{
     types::{Deletion, Listed, SaveFacts, SaveStored, Slot},
 };
 
-/// From here on the service is asked before the bytes are sent, so that a refusal costs nothing.
-pub(crate) const ASK_FIRST: u64 = 1 << 20;
+/// Past this the service is asked before the bytes are sent: it refuses larger saves before it takes them, and whoever sends on meanwhile may lose the
+/// answer with the connection.
+pub(crate) const ASK_FIRST: u64 = 256 << 10;
 
 /// How a save is stored.
 #[derive(Debug, Clone, Default)]
@@ -110,7 +111,12 @@ impl Client {
         slot: &str,
         read: &SaveRead,
     ) -> Result<Option<SaveBody>, ClientError> {
-        let mut request = self.request(Method::GET, &versioned(user, game, slot, read.version));
+        self.open_save(&versioned(user, game, slot, read.version), read)
+    }
+
+    /// Opens what this path leads to.
+    pub(crate) fn open_save(&self, path: &str, read: &SaveRead) -> Result<Option<SaveBody>, ClientError> {
+        let mut request = self.request(Method::GET, path);
         request = optional(request, header::IF_NONE_MATCH.as_str(), read.if_none_match.as_deref());
         if let Some((from, to)) = read.range {
             let last = to.map(|to| to.saturating_sub(1).to_string()).unwrap_or_default();

@@ -26,6 +26,9 @@ pub struct SubjectFacts {
     /// What shows a guardian's consent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guardian_consent: Option<String>,
+    /// How much the person may store, in place of what was set before; as it was, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quotas>,
 }
 
 /// What became of a deletion. Either way nobody reads it any more.
@@ -47,6 +50,37 @@ impl Deletion {
     }
 }
 
+/// Limits by class, and over all of them; where they say nothing, the vault's own stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quotas {
+    /// Over all classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Limit>,
+    /// Game saves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saves: Option<Limit>,
+    /// The person's own messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Limit>,
+    /// Platform credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Limit>,
+    /// Other records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<Limit>,
+}
+
+/// Most of one thing; without limit where absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Bytes as stored: sealed, compressed, padded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Save versions, messages, accounts, records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<u64>,
+}
+
 /// A person, without content.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Subject {
@@ -62,6 +96,10 @@ pub struct Subject {
     pub created: String,
     /// Usage per class.
     pub usage: BTreeMap<String, Usage>,
+    /// The limits that stand, if there are any.
+    pub quota: Option<Quotas>,
+    /// Whether the person lets others follow their play at all.
+    pub follow_play: bool,
 }
 
 /// Usage of one class of content.
@@ -91,7 +129,7 @@ pub struct SaveStored {
 }
 
 /// One version of a save.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SaveFacts {
     /// Never used again in its slot.
     pub version: u64,
@@ -102,9 +140,64 @@ pub struct SaveFacts {
     /// When it was stored.
     pub created: String,
     /// As given when it was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// `X-Save-Meta`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<serde_json::Value>,
+    /// The `device` that it names, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// Who may continue from a slot, as it is asked for.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ShareGiven {
+    /// `everyone` or `users`.
+    pub audience: String,
+    /// With `users`: 1 to 256 user ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<Vec<String>>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// Who may continue from a slot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Share {
+    /// `everyone` or `users`.
+    pub audience: String,
+    /// With `users`: those who are still there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<Vec<String>>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// When it was given.
+    pub created: String,
+    /// False while the person's own switch is off, and once the time is over.
+    pub open: bool,
+}
+
+/// What is kept of a slot; the newest version always is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// At most so many versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_last: Option<u32>,
+    /// A version for so many days after a newer one took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u32>,
+}
+
+/// What is kept of a slot, and who says so.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SlotKeep {
+    /// What was set for this slot.
+    pub own: Keep,
+    /// What stands: the slot's own, then the game's, then the vault's.
+    pub stands: Keep,
 }
 
 /// A slot and its newest version.

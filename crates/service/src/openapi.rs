@@ -15,7 +15,10 @@ use utoipa::{
 use crate::{
     access::{ROUTES, Route},
     problem::ProblemDocument,
-    routes::{blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, subjects},
+    routes::{
+        blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, settings,
+        subjects,
+    },
 };
 
 #[derive(OpenApi)]
@@ -38,6 +41,17 @@ use crate::{
         saves::get,
         saves::delete,
         saves::versions,
+        saves::prefetch::get,
+        saves::keep::put,
+        saves::keep::get,
+        saves::keep::delete,
+        saves::share::put,
+        saves::share::get,
+        saves::share::delete,
+        saves::share::follow,
+        settings::put_follow_play,
+        settings::get_follow_play,
+        settings::delete_follow_play,
         chats::list,
         chats::forget,
         messages::append,
@@ -121,7 +135,7 @@ fn complete(operation: &mut Operation, route: &Route) {
                 ("410", "erased"),
                 ("423", "blocked: an erasure has begun"),
                 ("500", "damaged data or a failure of the service"),
-                ("507", "the disk is full"),
+                ("507", "the person's quota or the disk is full"),
             ]);
             if route.method == Method::DELETE {
                 refusals.push(("413", "too many deletions of this person wait already"));

@@ -11,7 +11,10 @@ use oubliette_store::{SaveInfo, VaultError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{routes::saves::SaveFacts, tokens::Scope};
+use crate::{
+    routes::saves::{SaveFacts, YourSide},
+    tokens::Scope,
+};
 
 /// A refusal on its way out.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub(crate) struct Problem {
     detail: String,
     field: Option<String>,
     current: Option<Box<SaveFacts>>,
+    yours: Option<Box<YourSide>>,
+    quota: Option<QuotaFacts>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -43,8 +48,29 @@ pub(crate) struct ProblemDocument<'a> {
     /// With `version_conflict`: the current version.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<&'a SaveFacts>,
+    /// With `version_conflict` of a write: the version that was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    yours: Option<&'a YourSide>,
+    /// With `quota_exceeded`, unless it is the disk that is full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<QuotaFacts>,
     /// Also in the header `X-Request-Id` and in the service's log.
     request_id: &'a str,
+}
+
+/// Which limit would be exceeded, and by what.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct QuotaFacts {
+    /// `saves`, `chat`, `credentials`, `records`, or `total`.
+    class: &'static str,
+    /// `bytes`, as stored (sealed, compressed, padded), or `items`.
+    of: &'static str,
+    /// What is stored.
+    used: u64,
+    /// What this would add, as far as it is known.
+    asked: u64,
+    /// How much may be stored.
+    limit: u64,
 }
 
 impl Problem {
@@ -54,7 +80,17 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, code, title, detail: detail.into(), field: None, current: None, headers: Vec::new() }
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            field: None,
+            current: None,
+            yours: None,
+            quota: None,
+            headers: Vec::new(),
+        }
     }
 
     /// 400, naming the field, header or name at fault.
@@ -107,16 +143,17 @@ impl Problem {
             .with(header::CONNECTION, HeaderValue::from_static("close"))
     }
 
-    /// 412 with the facts of the version that stands.
-    pub(crate) fn version_conflict(current: Option<&SaveInfo>) -> Self {
+    /// 412 with the facts of the version that stands, and of the one that was refused.
+    pub(crate) fn version_conflict(current: Option<&SaveInfo>, yours: Option<YourSide>) -> Self {
         let detail = match current {
             Some(_) => {
-                "another version stands (see `current`); read it, then write with its ETag in If-Match"
+                "another version stands (see `current`); read it, then write with its ETag in If-Match, or keep both by writing into another slot"
             }
             None => "there is no such save; leave If-Match out or write with `If-None-Match: *`",
         };
         let mut problem =
             Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", "The precondition failed", detail);
+        problem.yours = yours.map(Box::new);
         problem.current = current.map(|info| Box::new(SaveFacts::from(info)));
         match current.and_then(|info| HeaderValue::from_str(&info.etag()).ok()) {
             Some(etag) => problem.with(header::ETAG, etag),
@@ -172,6 +209,8 @@ impl Problem {
             detail: &self.detail,
             field: self.field.as_deref(),
             current: self.current.as_deref(),
+            yours: self.yours.as_deref(),
+            quota: self.quota,
             request_id,
         };
         serde_json::to_vec(&document).unwrap_or_default()
@@ -219,9 +258,16 @@ impl From<VaultError> for Problem {
                 of(S::FORBIDDEN, "guardian_consent_required", "A guardian's consent is missing")
             }
             VaultError::RegionMismatch => of(S::FORBIDDEN, "region_mismatch", "Another region"),
-            VaultError::VersionConflict { current } => Self::version_conflict(current.as_deref()),
+            VaultError::VersionConflict { current } => Self::version_conflict(current.as_deref(), None),
             VaultError::RangeUnsatisfiable { size } => Self::range_unsatisfiable(size),
             VaultError::TooLarge { .. } => of(S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
+            VaultError::QuotaExceeded { class, what, used, asked, limit } => {
+                // Larger than all there may be: forgetting something would not help.
+                let alone = what == "bytes" && asked > limit;
+                let status = if alone { S::PAYLOAD_TOO_LARGE } else { S::INSUFFICIENT_STORAGE };
+                let quota = Some(QuotaFacts { class, of: what, used, asked, limit });
+                Self { quota, ..of(status, "quota_exceeded", "The person's quota is full") }
+            }
             VaultError::Invalid { field, reason } => Self::invalid(field, reason),
             VaultError::Forgotten => of(S::GONE, "forgotten", "Forgotten meanwhile"),
             VaultError::Upload(_) => Self::new(
@@ -267,6 +313,10 @@ mod tests {
         assert_eq!(status_and_code(VaultError::BlockedByRecipient), (403, "blocked_by_recipient"));
         assert_eq!(status_and_code(VaultError::VersionConflict { current: None }), (412, "version_conflict"));
         assert_eq!(status_and_code(VaultError::DiskFull), (507, "quota_exceeded"));
+        let full =
+            |asked, limit| VaultError::QuotaExceeded { class: "saves", what: "bytes", used: 5, asked, limit };
+        assert_eq!(status_and_code(full(5, 9)), (507, "quota_exceeded"));
+        assert_eq!(status_and_code(full(10, 9)), (413, "quota_exceeded"));
         assert_eq!(status_and_code(VaultError::Busy), (503, "overloaded"));
         assert_eq!(status_and_code(VaultError::Corrupt { what: "row".into() }), (500, "corrupt"));
     }

@@ -49,7 +49,12 @@ pub(crate) fn body(reader: impl Source, ahead: Vec<Vec<u8>>, length: u64, idle: 
 
 /// Reads on as fast as the client takes it. Ends, and lets the key go, when the client went away, stands still too
 /// long, or the content is forgotten: the body then breaks off, which no client takes for the end.
-async fn feed(mut reader: impl Source, ahead: Vec<Vec<u8>>, to: mpsc::Sender<Bytes>, idle: Duration) {
+pub(crate) async fn feed(
+    mut reader: impl Source,
+    ahead: Vec<Vec<u8>>,
+    to: mpsc::Sender<Bytes>,
+    idle: Duration,
+) {
     for chunk in ahead {
         if !hand_over(&reader, chunk, &to, idle).await {
             return;

@@ -76,6 +76,22 @@ pub enum VaultError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// More than the person may store.
+    #[error(
+        "{class} may hold at most {limit} {what}, and {used} are used; this needs {asked} more: forget something, or have the quota raised"
+    )]
+    QuotaExceeded {
+        /// Which class, or `"total"`.
+        class: &'static str,
+        /// `"bytes"` as stored, or `"items"`.
+        what: &'static str,
+        /// What is stored already.
+        used: u64,
+        /// What this would add.
+        asked: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// An argument that is not allowed.
     #[error("{field}: {reason}")]
     Invalid {

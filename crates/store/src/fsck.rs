@@ -100,6 +100,9 @@ impl Vault {
                 let mut batch = Batch::new();
                 batch.delete(row.0.clone());
                 self.inner.engine.commit(batch)?;
+                if let Some((handle, _)) = Place::parse(&row.0) {
+                    self.inner.usages.forget_person(handle);
+                }
                 removed += 1;
             }
             Ok(())

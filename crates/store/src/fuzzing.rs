@@ -4,6 +4,8 @@
 
 use oubliette_crypto::fuzzing::Target;
 use oubliette_engine::BlobRef;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::SteamFields;
 use crate::names::Meta;
@@ -73,11 +75,11 @@ fn cursor_seeds() -> Vec<Vec<u8>> {
     vec![encode(&[0, 0, 0, 5]), encode(&7_u64.to_be_bytes()), Vec::new()]
 }
 
-/// Input: `what:1 ‖ JSON`, of a meta, of an account's fields, of a message's or a record's facts. JSON has many spellings: what was read and written is read again
-/// as the same.
+/// Input: `what:1 ‖ JSON`, of a meta, of an account's fields, of a message's or a record's facts, of a share, of what is kept of a slot, or of a quota. JSON has many
+/// spellings: what was read and written is read again as the same.
 fn facts(input: &[u8]) {
     let Some((what, json)) = input.split_first() else { return };
-    match what % 4 {
+    match what % 7 {
         0 => {
             let Ok(meta) = serde_json::from_slice::<Meta>(json) else { return };
             let again: Meta = serde_json::from_slice(&serde_json::to_vec(&meta).unwrap()).unwrap();
@@ -88,8 +90,16 @@ fn facts(input: &[u8]) {
             assert_eq!(SteamFields::decode(&fields.encode().unwrap()).unwrap().0, fields.0);
         }
         2 => crate::chats::fuzz::facts(json),
-        _ => crate::records::fuzz_facts(json),
+        3 => crate::records::fuzz_facts(json),
+        4 => same::<crate::saves::StoredShare>(json),
+        5 => same::<crate::Keep>(json),
+        _ => same::<crate::Quotas>(json),
     }
+}
+
+fn same<T: Serialize + DeserializeOwned + PartialEq>(json: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<T>(json) else { return };
+    assert!(serde_json::from_slice::<T>(&serde_json::to_vec(&value).unwrap()).unwrap() == value);
 }
 
 fn facts_seeds() -> Vec<Vec<u8>> {
@@ -100,6 +110,10 @@ fn facts_seeds() -> Vec<Vec<u8>> {
         (2, r#"{"o":5}"#),
         (2, r#"{"o":18446744073709551615,"t":"image/png","s":1,"c":"id"}"#),
         (3, r#"{"id":"order 7","type":"application/json"}"#),
+        (4, r#"{"users":["000102030405060708090a0b0c0d0e0f"],"expires":1800000000000000}"#),
+        (4, "{}"),
+        (5, r#"{"last":10,"days":365}"#),
+        (6, r#"{"total":{"bytes":1073741824},"saves":{"bytes":5,"items":7}}"#),
     ]
     .map(|(what, json)| [&[what], json.as_bytes()].concat())
     .to_vec()

@@ -50,11 +50,13 @@ mod locks;
 mod minors;
 mod names;
 mod objects;
+mod one;
 mod options;
 mod page;
 mod person;
 mod policy;
 mod profile;
+mod quota;
 mod records;
 mod reserve;
 mod rows;
@@ -77,8 +79,12 @@ pub use holds::{HoldInfo, Holds, NewHold};
 pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, Steady, SystemClock, VaultOptions, steady};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use policy::{ConsentRule, Policy, RecordRule, Retention};
+pub use quota::{Quota, Quotas};
 pub use records::{RecordInfo, RecordOptions, RecordReader, Records};
-pub use saves::{Condition, PutOptions, SaveInfo, SaveReader, Saves, SlotInfo};
+pub use saves::{
+    Audience, Condition, Keep, KeepRules, PutOptions, SaveInfo, SaveReader, Saves, Share, ShareInfo,
+    SlotInfo, SlotKeep,
+};
 pub use status::{CellStatus, NotReady, Status, key_memory};
 pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, SubjectInfo};
 pub use sweep::SweepReport;

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use oubliette_keyring::{Steady, steady};
 
 use crate::policy::Policy;
+use crate::quota::Quotas;
+use crate::saves::KeepRules;
 
 /// Time as a dependency, so that expiry is tested without sleeping.
 pub trait Clock: Send + Sync {
@@ -43,6 +45,10 @@ pub struct VaultOptions {
     pub max_save: Option<u64>,
     /// Most bytes of key pages kept in memory, locked where the system grants it; default 16 MiB.
     pub key_cache: Option<usize>,
+    /// How many versions of saves are kept, and for how long, where a slot says nothing of its own; default all.
+    pub keep: KeepRules,
+    /// What a person may store, where nothing else was set for them; default without limits.
+    pub quotas: Quotas,
     /// Where the time comes from; default the machine's clock.
     pub clock: Option<Arc<dyn Clock>>,
     /// How far the clock is believed when the machine was off meanwhile; default 1 hour. What goes beyond only delays what is deleted by time.
@@ -67,6 +73,8 @@ pub const DEFAULT_MAX_SAVE: u64 = 256 << 20;
 pub(crate) struct Settings {
     pub(crate) compress: bool,
     pub(crate) max_save: u64,
+    pub(crate) keep: KeepRules,
+    pub(crate) quotas: Quotas,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clock_tolerance: Duration,
     pub(crate) policy: Policy,
@@ -81,6 +89,8 @@ impl VaultOptions {
         Settings {
             compress: self.compress.unwrap_or(true),
             max_save: self.max_save.unwrap_or(DEFAULT_MAX_SAVE),
+            keep: self.keep.clone(),
+            quotas: self.quotas,
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
             clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
             policy: self.policy.clone(),

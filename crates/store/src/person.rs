@@ -10,6 +10,7 @@ use oubliette_keyring::{KeyLease, KeyringError, OperationGuard, Restrictions, Su
 use crate::VaultError;
 use crate::objects::{Draft, forget_blobs, policy};
 use crate::rows::{Bounds, Place, Run, Value};
+use crate::usage::Room;
 use crate::vault::Inner;
 
 /// Rows read in one call of the engine.
@@ -142,10 +143,20 @@ impl Person {
     }
 
     /// Commits one value and what goes with it.
-    pub(crate) fn commit(&self, draft: Draft, mut also: Batch) -> Result<(), VaultError> {
+    pub(crate) fn commit(&self, draft: Draft, also: Batch) -> Result<(), VaultError> {
+        self.commit_within(&Room::without_end(draft.place.class), draft, also)
+    }
+
+    /// The same, refused if it would exceed what the person may store.
+    pub(crate) fn commit_within(
+        &self,
+        room: &Room<'_>,
+        draft: Draft,
+        mut also: Batch,
+    ) -> Result<(), VaultError> {
         let _operation = self.enter()?;
         draft.add_to(&mut also)?;
-        self.vault.engine.commit(also).map_err(conflict)?;
+        self.vault.commit_within(self, room, also)?;
         draft.committed();
         Ok(())
     }
@@ -157,16 +168,22 @@ impl Person {
         if last == 0 {
             return Ok(());
         }
+        let paths = self.uncut_through(run, last)?;
+        if !paths.is_empty() {
+            self.supersede(paths)?;
+        }
+        self.remove_rows(&Bounds::seqs(&self.handle(), run, 0..=last))
+    }
+
+    /// What is not cut of the items from the first to this one, which is at least 1.
+    pub(crate) fn uncut_through(&self, run: Run, last: u64) -> Result<Vec<Path>, VaultError> {
         let mut paths = Vec::new();
         for path in items_through(run.class, run.compartment, last)? {
             if !self.keys.is_cut(&path)? {
                 paths.push(path);
             }
         }
-        if !paths.is_empty() {
-            self.supersede(paths)?;
-        }
-        self.remove_rows(&Bounds::seqs(&self.handle(), run, 0..=last))
+        Ok(paths)
     }
 }
 
@@ -191,11 +208,14 @@ impl Inner {
     pub(crate) fn forget_rows(&self, rows: Vec<Row>) -> Result<u64, VaultError> {
         let rows = self.without_kept(rows)?;
         self.tally.count(&rows);
+        let removal = self.removing(&rows);
         let rows = rows.into_iter().map(|(key, row)| {
             let blob = Value::parse(&row).and_then(|value| value.blob().cloned());
             (key, blob)
         });
-        forget_blobs(&*self.engine, &*self.blobs, rows.collect())
+        let gone = forget_blobs(&*self.engine, &*self.blobs, rows.collect())?;
+        removal.done();
+        Ok(gone)
     }
 
     fn without_kept(&self, mut rows: Vec<Row>) -> Result<Vec<Row>, VaultError> {

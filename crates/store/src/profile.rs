@@ -14,6 +14,45 @@ use crate::{VaultError, check};
 /// Compartments of the class profile (docs/formats.md, section 8). They have no metas: their numbers are their names.
 pub(crate) const FACTS: u32 = 1;
 pub(crate) const CONSENTS: u32 = 2;
+pub(crate) const QUOTA: u32 = 3;
+/// From here on two for each slot of saves: its share, and what is kept of it.
+pub(crate) const FIRST_SLOT: u32 = 256;
+
+/// What the profile says of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotValue {
+    Share,
+    Keep,
+}
+
+/// The share of the slot in this compartment of saves.
+pub(crate) fn slot_share(slot: u32) -> Result<Run, VaultError> {
+    of_slot(slot, 0)
+}
+
+/// What is kept of the slot in this compartment of saves.
+pub(crate) fn slot_setting(slot: u32) -> Result<Run, VaultError> {
+    of_slot(slot, 1)
+}
+
+fn of_slot(slot: u32, which: u32) -> Result<Run, VaultError> {
+    let compartment =
+        slot.checked_sub(1).and_then(|slot| slot.checked_mul(2)?.checked_add(FIRST_SLOT + which));
+    let limit = u64::from(u32::MAX / 2);
+    let compartment = compartment.ok_or(VaultError::TooLarge { what: "the number of slots", limit })?;
+    Ok(Run::items(Class::Profile, compartment))
+}
+
+/// What a compartment of the profile says of a slot, if it does.
+pub(crate) fn slot_value(compartment: u32) -> Option<SlotValue> {
+    let kind = if compartment.is_multiple_of(2) { SlotValue::Share } else { SlotValue::Keep };
+    (compartment >= FIRST_SLOT).then_some(kind)
+}
+
+/// Whether a compartment of the profile holds one value.
+pub(crate) fn holds_one(compartment: u32) -> bool {
+    compartment == FACTS || compartment == QUOTA || slot_value(compartment).is_some()
+}
 
 const MAX_REGION: usize = 64;
 /// Nobody alive was born before.

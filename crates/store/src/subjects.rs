@@ -13,6 +13,7 @@ use crate::consents::Consents;
 use crate::credentials::Credentials;
 use crate::holds::Holds;
 use crate::person::Person;
+use crate::quota::Quotas;
 use crate::records::Records;
 use crate::saves::Saves;
 use crate::usage::ClassUsage;
@@ -51,6 +52,10 @@ pub struct SubjectInfo {
     pub created: u64,
     /// What is stored, by class.
     pub usage: Vec<ClassUsage>,
+    /// The limits that stand.
+    pub quotas: Quotas,
+    /// Whether the person lets others follow their play at all.
+    pub follow_play: bool,
 }
 
 /// Not who.
@@ -158,6 +163,7 @@ impl Vault {
         for handle in handles {
             self.inner.names.forget_person(handle);
             self.inner.conversations.forget_person(handle);
+            self.inner.usages.forget_person(handle);
         }
         Ok(outcomes?.into_iter().map(ErasureOutcome::from).collect())
     }
@@ -177,6 +183,8 @@ impl Subject {
             birth_year: self.person.keys.restrictions().birth_year,
             created: seconds(self.person.keys.created()),
             usage: self.person.usage()?,
+            quotas: self.quotas()?,
+            follow_play: !self.person.keys.restrictions().follow_play_off,
         })
     }
 

@@ -55,8 +55,8 @@ impl Tidied {
 
 impl Vault {
     /// Removes rows and blobs that belong to nobody any more. Bounded: call until `left` is 0, and now and then after that, when it
-    /// goes on looking for rows of the living whose keys were cut before a crash. Whatever it removes was noise already. Once a
-    /// day it also removes fences whose time is over and changes the root.
+    /// goes on looking for rows of the living whose keys were cut before a crash, and forgets versions of saves that became too old
+    /// (docs/saves.md). Once a day it also removes fences whose time is over and changes the root.
     ///
     /// # Errors
     /// Those of the stores; what was not removed is removed by a later call.
@@ -82,6 +82,7 @@ impl Vault {
         if report.left == 0 && budget > 0 {
             self.expire(budget)?;
             self.tidy(budget, &mut report)?;
+            self.trim(max_rows)?;
         }
         Ok(report)
     }
@@ -223,7 +224,7 @@ impl Person {
         let _lock = self.vault.slots.lock((self.handle(), run));
         let newest = match (place.class, place.branch) {
             (Class::Credentials, Branch::Items) => self.newest_fields(run),
-            (Class::Profile, Branch::Items) if place.compartment == crate::profile::FACTS => {
+            (Class::Profile, Branch::Items) if crate::profile::holds_one(place.compartment) => {
                 self.newest_whole(run)
             }
             (Class::Records, Branch::Items) => return self.settle_record(place),

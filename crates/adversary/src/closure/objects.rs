@@ -93,6 +93,7 @@ impl<'e> Objects<'e> {
             let Some((plain, context)) = &sealed.open else { continue };
             report.counts.objects_opened += 1;
             Canary::find(plain, &mut report.reached);
+            report.find_audience(plain);
             if context.kind == Kind::Body(Codec::Zstd) {
                 let head = sealed.head.and_then(|head| self.sealed.get(head)?.open.as_ref());
                 let content = head.and_then(|(head, _)| unpack(head, plain));

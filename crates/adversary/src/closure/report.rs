@@ -15,6 +15,8 @@ pub struct Report {
     pub reached: BTreeSet<Canary>,
     /// Canaries in the bytes as they were stored. Anything here is a leak, whether alive or not.
     pub in_clear: BTreeSet<Canary>,
+    /// Handles in hexadecimal that shares of saves let in, in what was opened.
+    pub audiences: BTreeSet<String>,
     /// How hard they tried.
     pub counts: Counts,
     pub(super) tag_keys: HashSet<Key>,
@@ -55,6 +57,18 @@ impl Counts {
 }
 
 impl Report {
+    /// Takes note of who is named in the facts of a share: `{"users":["<handle>",…],…}`.
+    pub(super) fn find_audience(&mut self, plain: &[u8]) {
+        const BEFORE: &[u8] = br#"{"users":["#;
+        let starts = plain.windows(BEFORE.len()).enumerate().filter(|(_, window)| *window == BEFORE);
+        for (at, _) in starts {
+            let rest = plain.get(at + BEFORE.len()..).unwrap_or_default();
+            let list = rest.split(|byte| *byte == b']').next().unwrap_or_default();
+            let handles = list.split(|byte| *byte == b',').filter_map(|quoted| quoted.get(1..33));
+            self.audiences.extend(handles.map(|handle| String::from_utf8_lossy(handle).into_owned()));
+        }
+    }
+
     /// Whether a guess at a user id can be confirmed: whoever holds `K_tag` looks for the id's tag in all they opened.
     pub fn confirms(&self, user_id: &str) -> bool {
         let keys = self.tag_keys.iter().filter_map(|key| TagKey::from_slice(key).ok());

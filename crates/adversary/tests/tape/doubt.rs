@@ -49,6 +49,7 @@ impl History {
                 author.kept.push(message.canary);
             }
         }
+        self.see_what_is_kept().unwrap();
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
         let (live, unsure) = (self.live(), self.unsure().collect::<BTreeSet<_>>());
         let unknown = seen.canaries.iter().find(|canary| !live.contains(canary) && !unsure.contains(canary));
@@ -68,7 +69,8 @@ impl History {
                         person.slots[known].versions.insert(*version, content);
                     }
                     (None, Some(version)) => {
-                        person.slots.push(Slot { game, name, versions: [(*version, content)].into() });
+                        let versions = [(*version, content)].into();
+                        person.slots.push(Slot { game, name, versions, keep: None });
                     }
                     (Some(_), None) => person.maybe.extend(content),
                     (None, None) => person.maybe.extend(content.into_iter().chain([game, name])),

@@ -212,6 +212,7 @@ impl History {
             );
         }
         self.people.iter_mut().zip(seen.consent).for_each(|(person, consent)| person.consent = consent);
+        self.see_what_is_kept()?;
         self.did("restore");
         Ok(())
     }

@@ -17,5 +17,6 @@ mod people;
 mod perform;
 mod planted;
 mod random;
+mod shares;
 mod sketch;
 mod within;

@@ -29,6 +29,21 @@ pub(crate) enum Op {
         who: usize,
         spot: usize,
     },
+    /// From now on the slot keeps so many versions.
+    Keep {
+        who: usize,
+        spot: usize,
+        last: u32,
+    },
+    Share {
+        who: usize,
+        spot: usize,
+        to: usize,
+    },
+    Unshare {
+        who: usize,
+        spot: usize,
+    },
     /// A download that goes on until the person forgets something: its key is lent.
     Lend {
         who: usize,

@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     pub(crate) name: Canary,
     /// Content and meta of each version.
     pub(crate) versions: BTreeMap<u64, [Canary; 2]>,
+    /// How many of them are kept, if it was said.
+    pub(crate) keep: Option<u32>,
 }
 
 /// A platform account.
@@ -104,6 +106,13 @@ impl Person {
 }
 
 impl Slot {
+    /// What is too much goes.
+    pub(crate) fn trim(&mut self) {
+        while self.keep.is_some_and(|keep| self.versions.len() > keep as usize) {
+            self.versions.pop_first();
+        }
+    }
+
     fn canaries(&self) -> impl Iterator<Item = &Canary> {
         [&self.game, &self.name].into_iter().chain(self.versions.values().flatten())
     }

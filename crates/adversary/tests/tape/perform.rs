@@ -5,8 +5,8 @@ use std::io::{self, Read};
 
 use oubliette_adversary::WorldError;
 use oubliette_store::{
-    Body, ConsentGiven, ErasureOutcome, NewHold, NewMessage, PutOptions, RecordOptions, SteamFields,
-    SubjectFacts, VaultError,
+    Audience, Body, ConsentGiven, ErasureOutcome, Keep, NewHold, NewMessage, PutOptions, RecordOptions,
+    Share, SteamFields, SubjectFacts, VaultError,
 };
 
 use crate::conversations::Message;
@@ -25,6 +25,9 @@ impl History {
             Op::Break { who, spot } => self.living(who, |it| it.break_off(who, spot)),
             Op::ForgetVersion { who, spot, nth } => self.living(who, |it| it.forget_version(who, spot, nth)),
             Op::ForgetSlot { who, spot } => self.living(who, |it| it.forget_slot(who, spot)),
+            Op::Keep { who, spot, last } => self.living(who, |it| it.keep(who, spot, last)),
+            Op::Share { who, spot, to } => self.pair(who, to, |it| it.share(who, spot, to)),
+            Op::Unshare { who, spot } => self.living(who, |it| it.unshare(who, spot)),
             Op::Lend { who, spot } => self.living(who, |it| it.lend(who, spot)),
             Op::Say { who, to, long } => self.pair(who, to, |it| it.say(who, to, long)),
             Op::ForgetMessage { who, to, nth } => self.pair(who, to, |it| it.forget_message(who, to, nth)),
@@ -54,6 +57,8 @@ impl History {
 
     fn sweep(&mut self) -> Done {
         self.world.vault()?.sweep(1000)?;
+        // What a power cut left of forgetting is forgotten now.
+        self.people.iter_mut().flat_map(|person| &mut person.slots).for_each(Slot::trim);
         self.did("sweep");
         Ok(())
     }
@@ -99,6 +104,9 @@ impl History {
 
     fn put(&mut self, who: usize, spot: usize, size: Size) -> Done {
         let content = [self.plant(), self.plant()];
+        if self.people[who].slots.get(spot % SPOTS).is_some_and(|slot| slot.keep.is_some()) {
+            self.let_go(who);
+        }
         let known =
             self.people[who].slots.get(spot % SPOTS).map(|slot| [slot.game.clone(), slot.name.clone()]);
         let [game, name] = known.unwrap_or_else(|| [self.plant(), self.plant()]);
@@ -114,8 +122,11 @@ impl History {
         match slots.iter_mut().find(|slot| slot.name == name) {
             Some(slot) => {
                 slot.versions.insert(info.version, content);
+                slot.trim();
             }
-            None => slots.push(Slot { game, name, versions: [(info.version, content)].into() }),
+            None => {
+                slots.push(Slot { game, name, versions: [(info.version, content)].into(), keep: None });
+            }
         }
         self.did("put");
         Ok(())
@@ -157,6 +168,48 @@ impl History {
         saves.forget_slot(slot.game.as_str(), slot.name.as_str())?;
         self.people[who].slots.remove(spot);
         self.did("forget slot");
+        Ok(())
+    }
+
+    fn keep(&mut self, who: usize, spot: usize, last: u32) -> Done {
+        self.let_go(who);
+        let saves = self.subject(who)?.saves();
+        let Some(slot) = self.people[who].slots.get_mut(spot) else { return Ok(()) };
+        saves.set_keep(slot.game.as_str(), slot.name.as_str(), Keep { last: Some(last), days: None })?;
+        slot.keep = Some(last);
+        slot.trim();
+        self.did("keep");
+        Ok(())
+    }
+
+    fn share(&mut self, who: usize, spot: usize, to: usize) -> Done {
+        let saves = self.subject(who)?.saves();
+        let Some(slot) = self.people[who].slots.get(spot) else { return Ok(()) };
+        let audience = Audience::Users(vec![self.people[to].id.as_str().to_owned()]);
+        saves.share(slot.game.as_str(), slot.name.as_str(), &Share { audience, expires: None })?;
+        self.did("share");
+        Ok(())
+    }
+
+    fn unshare(&mut self, who: usize, spot: usize) -> Done {
+        let saves = self.subject(who)?.saves();
+        let Some(slot) = self.people[who].slots.get(spot) else { return Ok(()) };
+        match saves.unshare(slot.game.as_str(), slot.name.as_str()) {
+            Ok(_) => self.did("unshare"),
+            Err(VaultError::NotFound { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
+        Ok(())
+    }
+
+    /// What is kept of the slots, as the vault says.
+    pub(crate) fn see_what_is_kept(&mut self) -> Done {
+        for who in (0..self.people.len()).filter(|who| self.people[*who].alive).collect::<Vec<_>>() {
+            let saves = self.subject(who)?.saves();
+            for slot in &mut self.people[who].slots {
+                slot.keep = saves.keep(slot.game.as_str(), slot.name.as_str())?.own.last;
+            }
+        }
         Ok(())
     }
 

@@ -102,6 +102,8 @@ impl Sketch {
         for (spot, versions) in person.slots.iter().copied().enumerate() {
             may(1, Just(Op::ForgetSlot { who, spot }).boxed());
             may(1, Just(Op::Break { who, spot }).boxed());
+            may(1, (1u32..4).prop_map(move |last| Op::Keep { who, spot, last }).boxed());
+            may(1, Just(Op::Unshare { who, spot }).boxed());
             if versions > 0 {
                 may(1, Just(Op::Lend { who, spot }).boxed());
                 may(2, (0..versions).prop_map(move |nth| Op::ForgetVersion { who, spot, nth }).boxed());
@@ -124,6 +126,10 @@ impl Sketch {
         }
         for to in (0..PEOPLE).filter(|to| *to != who && self.people[*to].alive) {
             may(2, any::<bool>().prop_map(move |long| Op::Say { who, to, long }).boxed());
+            if !person.slots.is_empty() {
+                let spots = 0..person.slots.len();
+                may(1, spots.prop_map(move |spot| Op::Share { who, spot, to }).boxed());
+            }
             let said = self.said.get(&(who, to)).copied().unwrap_or(0);
             if said > 0 {
                 may(1, (0..said).prop_map(move |nth| Op::ForgetMessage { who, to, nth }).boxed());
@@ -142,6 +148,10 @@ impl Sketch {
             Op::ForgetVersion { who, spot, .. } => {
                 let versions = self.people[who].slots.get_mut(spot);
                 versions.into_iter().for_each(|versions| *versions = versions.saturating_sub(1));
+            }
+            Op::Keep { who, spot, last } => {
+                let versions = self.people[who].slots.get_mut(spot);
+                versions.into_iter().for_each(|versions| *versions = (*versions).min(last as usize));
             }
             Op::ForgetSlot { who, spot } if spot < self.people[who].slots.len() => {
                 self.people[who].slots.remove(spot);
@@ -185,7 +195,9 @@ impl Sketch {
         }
         self.suspense = match op {
             Op::Seize => false,
-            Op::Put { .. } | Op::Say { .. } | Op::Lend { .. } | Op::Hold { .. } => self.suspense,
+            Op::Put { .. } | Op::Say { .. } | Op::Lend { .. } | Op::Hold { .. } | Op::Share { .. } => {
+                self.suspense
+            }
             _ => true,
         };
     }

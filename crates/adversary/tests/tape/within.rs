@@ -18,6 +18,10 @@ const BEFORE: &[Op] = &[
     Op::Consent { who: 0 },
     Op::SetSteam { who: 0, spot: 0 },
     Op::ForgetVersion { who: 0, spot: 0, nth: 0 },
+    Op::Put { who: 1, spot: 0, size: Size::Dense },
+    Op::Put { who: 2, spot: 0, size: Size::Small },
+    Op::Keep { who: 2, spot: 0, last: 1 },
+    Op::Share { who: 0, spot: 0, to: 1 },
 ];
 
 /// What forgets or replaces, by whoever it concerns.
@@ -30,6 +34,11 @@ const EVENTS: &[Op] = &[
     Op::SetSteam { who: 0, spot: 0 },
     Op::Withdraw { who: 0 },
     Op::Put { who: 0, spot: 1, size: Size::Dense },
+    Op::Keep { who: 1, spot: 0, last: 1 },
+    // Its slot keeps one version.
+    Op::Put { who: 2, spot: 0, size: Size::Dense },
+    Op::Share { who: 0, spot: 0, to: 2 },
+    Op::Unshare { who: 0, spot: 0 },
 ];
 /// No event here makes more calls to stores.
 const CALLS: u64 = 40;

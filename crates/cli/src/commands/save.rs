@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use oubliette_client::{SaveOptions, SaveRead};
+use oubliette_client::{Client, Keep, SaveBody, SaveFacts, SaveOptions, SaveRead, ShareGiven};
 use serde_json::json;
 
 use crate::{
@@ -53,6 +53,47 @@ pub(crate) enum Command {
         #[arg(long)]
         game: Option<String>,
     },
+    /// A slot's versions, newest first
+    Versions { user: String, game: String, slot: String },
+    /// Let others continue from a slot's newest version
+    Share {
+        user: String,
+        game: String,
+        slot: String,
+        /// Only these people; everybody if there are none
+        #[arg(long = "with", value_name = "USER")]
+        with: Vec<String>,
+        /// Until then, as in 2027-01-31T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// End a share
+    Unshare { user: String, game: String, slot: String },
+    /// Read the newest version of a slot that OWNER shares with FOLLOWER
+    Follow {
+        follower: String,
+        owner: String,
+        game: String,
+        slot: String,
+        /// Write it here [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Say how many versions of a slot are kept, and for how long; without limits, what the game or the vault says stands again
+    Keep {
+        user: String,
+        game: String,
+        slot: String,
+        /// At most so many versions
+        #[arg(long, value_name = "N")]
+        last: Option<u32>,
+        /// A version for so many days after a newer one came
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Forget a slot with all its versions, or one version
     Rm {
         user: String,
@@ -90,15 +131,35 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
         Command::Get { user, game, slot, out, version } => {
             let read = SaveRead { version, ..SaveRead::default() };
-            let Some(mut body) = client.save(&user, &game, &slot, &read)? else { return Ok(()) };
-            let length = body.length;
-            let mut body = Watched {
-                inner: &mut body,
-                done: 0,
-                progress: Progress::bytes(Some(length)),
-                what: "bytes received",
+            receive(client.save(&user, &game, &slot, &read)?, out.as_deref())?;
+        }
+        Command::Follow { follower, owner, game, slot, out } => {
+            let body = client.follow(&follower, &owner, &game, &slot, &SaveRead::default())?;
+            receive(body, out.as_deref())?;
+        }
+        Command::Versions { user, game, slot } => versions(&client, &user, &game, &slot, output)?,
+        Command::Share { user, game, slot, with, expires } => {
+            let (audience, users) = match with.is_empty() {
+                true => ("everyone".to_owned(), None),
+                false => ("users".to_owned(), Some(with)),
             };
-            write(&mut body, out.as_deref())?;
+            let share = client.share_save(&user, &game, &slot, &ShareGiven { audience, users, expires })?;
+            output.result(&json!(share), || {
+                let whom = share.users.as_ref().map_or("everyone".to_owned(), |users| users.join(", "));
+                let until = share.expires.as_ref().map_or(String::new(), |at| format!(" until {at}"));
+                let hidden = if share.open { "" } else { "; hidden: follow play is switched off" };
+                vec![format!("shared with {whom}{until}{hidden}")]
+            });
+        }
+        Command::Unshare { user, game, slot } => {
+            client.unshare_save(&user, &game, &slot)?;
+            output.result(&json!({ "state": "erased" }), || vec!["no longer shared".to_owned()]);
+        }
+        Command::Keep { user, game, slot, last, days, yes } => {
+            output.confirm(yes, "Forget what is too many or too old, now and from now on?")?;
+            let keep = Keep { keep_last: last, keep_days: days };
+            let kept = client.keep_saves(&user, &game, &slot, &keep)?;
+            output.result(&json!(kept), || vec![describe(kept.stands)]);
         }
         Command::List { user, game } => {
             let mut slots = Vec::new();
@@ -131,6 +192,52 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
     }
     Ok(())
+}
+
+fn versions(client: &Client, user: &str, game: &str, slot: &str, output: &Output) -> Result<(), CliError> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = client.versions(user, game, slot, cursor.as_deref())?;
+        all.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    output.result(&json!({ "versions": all }), || {
+        let line = |version: &SaveFacts| {
+            let device = version.device.as_deref().unwrap_or("-");
+            format!(
+                "{}\t{} bytes\t{}\t{device}\t{}",
+                version.version, version.size, version.created, version.etag
+            )
+        };
+        all.iter().map(line).collect()
+    });
+    Ok(())
+}
+
+fn describe(keep: Keep) -> String {
+    match (keep.keep_last, keep.keep_days) {
+        (None, None) => "every version is kept".to_owned(),
+        (Some(last), None) => format!("the newest {last} are kept"),
+        (None, Some(days)) => format!("a version is kept for {days} days after a newer one came"),
+        (Some(last), Some(days)) => {
+            format!("the newest {last} are kept, each for {days} days after a newer one came")
+        }
+    }
+}
+
+fn receive(body: Option<SaveBody>, out: Option<&Path>) -> Result<(), CliError> {
+    let Some(mut body) = body else { return Ok(()) };
+    let length = body.length;
+    let mut body = Watched {
+        inner: &mut body,
+        done: 0,
+        progress: Progress::bytes(Some(length)),
+        what: "bytes received",
+    };
+    write(&mut body, out)
 }
 
 pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), CliError> {

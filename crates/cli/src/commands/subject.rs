@@ -38,7 +38,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
     let answer = match command {
         Command::Create { user, region, birth_year, guardian_consent, reopen } => {
-            let facts = SubjectFacts { region, birth_year, guardian_consent };
+            let facts = SubjectFacts { region, birth_year, guardian_consent, ..SubjectFacts::default() };
             let subject = super::client(settings)?.put_subject(&user, &facts, reopen)?;
             let value = json!({ "user": subject.user, "state": subject.state, "created": subject.created });
             output.result(&value, || vec![format!("{}, created {}", subject.state, subject.created)]);

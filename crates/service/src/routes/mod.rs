@@ -11,6 +11,7 @@ pub(crate) mod holds;
 pub(crate) mod messages;
 pub(crate) mod records;
 pub(crate) mod saves;
+pub(crate) mod settings;
 pub(crate) mod subjects;
 
 use axum::{
@@ -41,8 +42,24 @@ pub(crate) fn router(app: App) -> Router {
         .route("/openapi.json", get(docs::openapi_json))
         .route(subject, put(subjects::put).get(subjects::get))
         .route(&at(subject, "/saves"), get(saves::list))
+        .route(&at(subject, "/saves/{game}"), get(saves::prefetch::get))
         .route(slot, put(saves::put).get(saves::get).delete(saves::delete))
         .route(&at(slot, "/versions"), get(saves::versions))
+        .route(
+            &at(slot, "/retention"),
+            put(saves::keep::put).get(saves::keep::get).delete(saves::keep::delete),
+        )
+        .route(
+            &at(slot, "/share"),
+            put(saves::share::put).get(saves::share::get).delete(saves::share::delete),
+        )
+        .route(&at(subject, "/follow/{owner}/{game}/{slot}"), get(saves::share::follow))
+        .route(
+            &at(subject, "/settings/follow-play"),
+            put(settings::put_follow_play)
+                .get(settings::get_follow_play)
+                .delete(settings::delete_follow_play),
+        )
         .route(&at(subject, "/chats"), get(chats::list))
         .route(chat, delete(chats::forget))
         .route(&at(chat, "/messages"), post(messages::append).get(messages::read))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Json as Answer, extract::State, http::StatusCode};
-use oubliette_store::{SubjectFacts, SubjectInfo};
+use oubliette_store::{Quota, Quotas, SubjectFacts, SubjectInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,6 +26,68 @@ pub(crate) struct SubjectBody {
     birth_year: Option<u16>,
     /// What shows a guardian's consent; recorded as the consent `guardian`.
     guardian_consent: Option<String>,
+    /// How much the person may store; in place of what was set before. Where it says nothing, the vault's own limits stand.
+    quota: Option<QuotaBody>,
+}
+
+/// Limits by class, and over all of them.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QuotaBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<LimitBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saves: Option<LimitBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat: Option<LimitBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<LimitBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<LimitBody>,
+}
+
+/// Most of one thing; without limit where absent.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitBody {
+    /// As stored: sealed, compressed, padded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// Save versions, messages, accounts, records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<u64>,
+}
+
+impl From<QuotaBody> for Quotas {
+    fn from(body: QuotaBody) -> Self {
+        let of = |limit: Option<LimitBody>| {
+            limit.map(|LimitBody { bytes, items }| Quota { bytes, items }).unwrap_or_default()
+        };
+        let QuotaBody { total, saves, chat, credentials, records } = body;
+        Self {
+            total: of(total),
+            saves: of(saves),
+            chat: of(chat),
+            credentials: of(credentials),
+            records: of(records),
+        }
+    }
+}
+
+impl From<Quotas> for QuotaBody {
+    fn from(quotas: Quotas) -> Self {
+        let of = |quota: Quota| {
+            let Quota { bytes, items } = quota;
+            (quota != Quota::default()).then_some(LimitBody { bytes, items })
+        };
+        Self {
+            total: of(quotas.total),
+            saves: of(quotas.saves),
+            chat: of(quotas.chat),
+            credentials: of(quotas.credentials),
+            records: of(quotas.records),
+        }
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -51,6 +113,11 @@ pub(crate) struct SubjectView {
     created: String,
     /// What is stored, per class.
     usage: BTreeMap<&'static str, UsageView>,
+    /// The limits that stand, the person's own and the vault's; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<QuotaBody>,
+    /// Whether the person lets others follow their play at all.
+    follow_play: bool,
 }
 
 /// Usage of one class of content.
@@ -72,6 +139,8 @@ impl From<SubjectInfo> for SubjectView {
             birth_year: info.birth_year,
             created: times::text(info.created),
             usage,
+            quota: (!info.quotas.is_none()).then(|| info.quotas.into()),
+            follow_play: info.follow_play,
         }
     }
 }
@@ -86,9 +155,18 @@ pub(crate) async fn put(
     Params(Reopen { reopen }): Params<Reopen>,
     Json(body): Json<SubjectBody, 65_536>,
 ) -> Result<(StatusCode, Answer<SubjectView>), Problem> {
-    let SubjectBody { region, birth_year, guardian_consent } = body;
+    let SubjectBody { region, birth_year, guardian_consent, quota } = body;
     let facts = SubjectFacts { region, birth_year, guardian_consent };
-    let (info, created) = app.run(move |vault| vault.put_subject(&user, &facts, reopen)).await?;
+    let quotas = quota.map(Quotas::from);
+    let (info, created) = app
+        .run(move |vault| {
+            let (info, created) = vault.put_subject(&user, &facts, reopen)?;
+            let Some(quotas) = quotas else { return Ok((info, created)) };
+            let subject = vault.subject(&user)?;
+            subject.set_quotas(&quotas)?;
+            Ok((subject.info()?, created))
+        })
+        .await?;
     Ok((if created { StatusCode::CREATED } else { StatusCode::OK }, Answer(info.into())))
 }
 

@@ -81,8 +81,10 @@ fn every_operation_needs_its_scope_and_no_other() {
                 assert!(problem["detail"].as_str().unwrap().contains(scope.as_str()), "{problem}");
                 let let_in = ask(Some(with.reveal()));
                 assert!(!matches!(let_in.status, 401 | 405), "{method} {path}: {let_in:?}");
-                assert_ne!(let_in.json()["code"], "forbidden", "{method} {path}");
-                assert_ne!(let_in.json()["title"], "No such route", "{method} {path}");
+                // Not every answer is JSON.
+                let answer: Value = serde_json::from_slice(&let_in.body).unwrap_or_default();
+                assert_ne!(answer["code"], "forbidden", "{method} {path}");
+                assert_ne!(answer["title"], "No such route", "{method} {path}");
             }
             checked += 1;
         }

@@ -4,9 +4,14 @@
 
 mod access;
 mod chats;
+mod conflicts;
 mod credentials;
+mod follow;
 mod holds;
 mod lifecycle;
+mod lifecycle;
+mod limits;
+mod prefetch;
 mod records;
 mod refusals;
 mod saves;

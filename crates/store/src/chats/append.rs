@@ -11,8 +11,9 @@ use super::peer::conversation_name;
 use crate::VaultError;
 use crate::names::{Meta, Spot};
 use crate::objects::Draft;
-use crate::person::{Person, conflict};
+use crate::person::Person;
 use crate::rows::Run;
+use crate::usage::{Room, Tally};
 
 /// Most messages in one call. With the row that ends an upload for each, and two metas, they fit the engine's batch.
 const MAX_MESSAGES: usize = 100;
@@ -86,6 +87,7 @@ impl Chats {
         first_order: u64,
     ) -> Result<(), VaultError> {
         // Both: nothing is sent to, or from, a person whose erasure was acknowledged.
+        let limits = self.person.limits()?;
         let _operations = (self.person.enter()?, peer.enter().map_err(|_| VaultError::PeerGone)?);
         let mut batch = Batch::new();
         drafts.iter().try_for_each(|draft| draft.add_to(&mut batch))?;
@@ -96,7 +98,8 @@ impl Chats {
             open_side(&self.person, peer, standing.mine, from, &mut batch)?,
             open_side(peer, &self.person, standing.theirs, from, &mut batch)?,
         ];
-        self.person.vault.engine.commit(batch).map_err(conflict)?;
+        let room = Room { limits: &limits, class: Class::Chat, freed: Tally::default() };
+        self.person.vault.commit_within(&self.person, &room, batch)?;
         drafts.into_iter().for_each(Draft::committed);
         for (person, spot, meta, draft) in metas.into_iter().flatten() {
             draft.committed();

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{Meta, Name, Spot};
 use crate::person::{BATCH_ROWS, Person};
 use crate::rows::{Bounds, Place, Run};
+use crate::usage::Room;
 use crate::{Deletion, VaultError, check};
 
 /// The purpose whose consent storing and using credentials needs.
@@ -83,6 +84,7 @@ impl Credentials {
     pub fn set_steam(&self, account: &str, fields: SteamFields) -> Result<AccountInfo, VaultError> {
         let name = account_name(account)?;
         fields.check()?;
+        let limits = self.person.limits()?;
         let spot = self.person.spot(Class::Credentials, &name)?;
         // After the claim: a withdrawal before it is seen here, and one after it cuts what was claimed.
         self.person.may_store()?;
@@ -106,7 +108,8 @@ impl Credentials {
             }
             _ => None,
         };
-        self.person.commit(draft, batch)?;
+        let room = Room { limits: &limits, class: Class::Credentials, freed: self.person.tally_of(run)? };
+        self.person.commit_within(&room, draft, batch)?;
         if let Some((meta, sealed)) = naming {
             sealed.committed();
             self.person.learn(Class::Credentials, run.compartment, meta);

@@ -81,6 +81,11 @@ impl Opened {
         serde_json::from_slice(&self.facts()?).map_err(|_| self.corrupt())
     }
 
+    /// The key's lease alone.
+    pub(crate) fn into_lease(self) -> KeyLease {
+        self.lease
+    }
+
     /// The whole content, for values that are small by nature.
     pub(crate) fn content(self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let length = usize::try_from(self.content_len).map_err(|_| self.corrupt())?;

@@ -34,6 +34,8 @@ pub(crate) struct Draft {
     lease: KeyLease,
     /// Bytes of content.
     pub(crate) content_len: u64,
+    /// As the head says.
+    pub(crate) created: u64,
 }
 
 impl Draft {
@@ -152,7 +154,7 @@ impl Person {
         plain.resize(padded as usize, 0);
         let sealed = seal_small(lease.key(), &self.context(place, Kind::Small), &plain)?;
         let value = Value::Small(&sealed).encode()?;
-        Ok(Draft { place, key: place.key(&self.handle()), value, upload: None, lease, content_len })
+        Ok(Draft { place, key: place.key(&self.handle()), value, upload: None, lease, content_len, created })
     }
 
     fn begin_body(
@@ -190,7 +192,7 @@ impl Person {
         let sealed = seal_small(lease.key(), &self.context(place, Kind::Head), &plain)?;
         let value = Value::Large(written.blob, &sealed).encode()?;
         let upload = Some(written.upload);
-        Ok(Draft { place, key: place.key(&self.handle()), value, upload, lease, content_len })
+        Ok(Draft { place, key: place.key(&self.handle()), value, upload, lease, content_len, created })
     }
 
     fn codec(&self, place: Place) -> Codec {

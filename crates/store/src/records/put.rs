@@ -8,9 +8,10 @@ use oubliette_engine::Batch;
 use super::{Facts, MAX_CONTENT_TYPE, RecordInfo, Records, purpose_name};
 use crate::names::{Meta, Spot};
 use crate::objects::Limits;
-use crate::person::conflict;
 use crate::policy::RecordRule;
+use crate::quota::Quotas;
 use crate::rows::Run;
+use crate::usage::{Room, Tally};
 use crate::{VaultError, check};
 
 /// How a record is to be stored.
@@ -43,7 +44,7 @@ impl Records {
     /// # Errors
     /// [`VaultError::NotFound`] for a purpose that no setting names; [`VaultError::ConsentRequired`],
     /// [`VaultError::GuardianConsentRequired`], [`VaultError::RegionMismatch`]; [`VaultError::TooLarge`], [`VaultError::Invalid`],
-    /// [`VaultError::Upload`].
+    /// [`VaultError::QuotaExceeded`], [`VaultError::Upload`].
     pub fn put(
         &self,
         purpose: &str,
@@ -58,6 +59,7 @@ impl Records {
         if options.expected_len.is_some_and(|expected| expected > max) {
             return Err(VaultError::TooLarge { what: "the record", limit: max });
         }
+        let quotas = self.person.limits()?;
         let name = purpose_name(purpose);
         let spot = self.person.spot(Class::Records, &name)?;
         // After the claim: a withdrawal before it is seen here, and one after it cuts what was claimed.
@@ -99,7 +101,9 @@ impl Records {
                 }
                 _ => None,
             };
-            self.person.vault.engine.commit(batch).map_err(conflict)?;
+            let room =
+                Room { limits: &quotas, class: Class::Records, freed: self.replaced(&quotas, run, id)? };
+            self.person.vault.commit_within(&self.person, &room, batch)?;
             draft.committed();
             if let Some((meta, sealed)) = naming {
                 sealed.committed();
@@ -111,6 +115,19 @@ impl Records {
             self.cut_older_of(run, id)?;
         }
         Ok(info)
+    }
+}
+
+impl Records {
+    /// What the values count that a new one takes the place of, where anything is limited.
+    fn replaced(&self, limits: &Quotas, run: Run, id: &str) -> Result<Tally, VaultError> {
+        let mut sum = Tally::default();
+        if !limits.is_none() {
+            for found in self.all_of(run, id)? {
+                sum = sum.plus(self.person.vault.tally(found.place, &found.row)?);
+            }
+        }
+        Ok(sum)
     }
 }
 

@@ -4,22 +4,33 @@ use oubliette_crypto::{Class, Path};
 
 use super::{Saves, forgotten_is_absent, slot_name};
 use crate::person::leaf;
+use crate::profile::{slot_setting, slot_share};
 use crate::rows::{Bounds, Run};
 use crate::{Deletion, VaultError};
 
 impl Saves {
-    /// Forgets a slot: all versions and its name. Waits until nobody reads or writes there.
+    /// Forgets a slot: all versions, its name, its share and what was set for it. Waits until nobody reads or writes there.
     ///
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Busy`] if a reader does not let go, the keys being gone all the same.
     pub fn forget_slot(&self, game: &str, slot: &str) -> Result<Deletion, VaultError> {
         let name = slot_name(game, slot)?;
         let compartment = self.slot(&name)?.compartment;
-        let cut = self.person.cut(vec![Path::compartment(Class::Saves, compartment)?]);
+        let (share, setting) = (slot_share(compartment)?, slot_setting(compartment)?);
+        let mut paths = vec![Path::compartment(Class::Saves, compartment)?];
+        for run in [share, setting] {
+            // A run in which nothing stands costs a cut as well: only where something does, or did before its row was lost.
+            if self.person.highest(run)? > 0 {
+                paths.push(Path::compartment(run.class, run.compartment)?);
+            }
+        }
+        let cut = self.person.cut(paths);
         self.person.unlearn(Class::Saves, &name, compartment);
         let deletion = cut?;
         self.remove(Run::items(Class::Saves, compartment));
         self.remove(Run::meta(Class::Saves, compartment));
+        self.remove(share);
+        self.remove(setting);
         Ok(deletion)
     }
 

@@ -4,13 +4,21 @@
 //! and what a crash leaves, is told in `docs/store.md`.
 
 mod condition;
+mod follow;
 mod forget;
+mod keep;
 mod list;
 mod put;
 mod read;
+mod share;
+mod trim;
 
 pub use condition::Condition;
+pub use keep::{Keep, KeepRules, SlotKeep};
 pub use read::SaveReader;
+pub(crate) use share::Stored as StoredShare;
+pub use share::{Audience, Share, ShareInfo};
+pub(crate) use trim::Trimming;
 
 use oubliette_crypto::Class;
 use oubliette_crypto::object::SALT_LEN;

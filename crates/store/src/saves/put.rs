@@ -5,14 +5,16 @@ use std::io::Read;
 use oubliette_crypto::Class;
 use oubliette_engine::Batch;
 
+use super::keep::{Keep, Surplus};
 use super::{Condition, Facts, MAX_CONTENT_TYPE, MAX_META, PutOptions, SaveInfo, Saves, slot_name, tag};
 use crate::VaultError;
 use crate::check;
 use crate::names::{Meta, Name, Spot};
 use crate::objects::{Draft, Limits};
-use crate::person::conflict;
+use crate::quota::Quotas;
 use crate::reserve::Seq;
 use crate::rows::Run;
+use crate::usage::{Room, Tally};
 
 impl Saves {
     /// Streams `content` in as the slot's next version. Nothing is stored unless the reader ends cleanly. Memory does not grow with the
@@ -20,7 +22,7 @@ impl Saves {
     /// the one that began later is the newer.
     ///
     /// # Errors
-    /// [`VaultError::VersionConflict`], [`VaultError::TooLarge`], [`VaultError::Upload`] if the reader fails or ends early,
+    /// [`VaultError::VersionConflict`], [`VaultError::TooLarge`], [`VaultError::QuotaExceeded`], [`VaultError::Upload`] if the reader fails or ends early,
     /// [`VaultError::Forgotten`] if the slot is forgotten meanwhile, [`VaultError::Invalid`].
     pub fn put(
         &self,
@@ -40,6 +42,11 @@ impl Saves {
         self.person.may_store()?;
         let run = Run::items(Class::Saves, spot.compartment());
         self.judge(&name, run, condition)?; // a hopeless upload is refused before it is read
+        let rule = Rule { limits: self.person.limits()?, keep: self.keep_of(&name, run.compartment)? };
+        if !rule.limits.is_none() {
+            let freed = self.surplus(run, &rule, (u64::MAX, self.person.vault.now()))?.tally;
+            self.person.expect_room(&rule.room(freed))?;
+        }
         let seq = {
             let _lock = self.person.vault.slots.lock((self.person.handle(), run));
             self.person.reserve_seq(run)?
@@ -47,6 +54,7 @@ impl Saves {
         let limits = Limits { expected: options.expected_len, max, what: "the save" };
         let created = self.person.vault.now();
         let draft = self.person.seal_stream(run.at(seq.get()), created, &facts, content, limits)?;
+        let created = draft.created;
         let info = SaveInfo {
             game: game.to_owned(),
             slot: slot.to_owned(),
@@ -58,11 +66,17 @@ impl Saves {
             meta: options.meta.clone(),
             new_slot: false,
         };
-        let new_slot = self.commit(name, spot, seq, draft, condition)?;
+        let (new_slot, surplus) = self.commit(name, spot, seq, draft, condition, &rule)?;
+        // The save stands. What is too much and cannot be forgotten now is at the next save or pass.
+        if let Err(error) = self.person.forget_through(run, surplus.through) {
+            self.person.vault.trimming.begin_again();
+            tracing::warn!(%error, "versions that are too many were left for the next pass");
+        }
         Ok(SaveInfo { new_slot, ..info })
     }
 
-    /// Judges and commits under the slot's lock. True if the slot held no version.
+    /// Judges and commits under the slot's lock. Answers whether the slot held no version, and what it has too much of now; that is cut
+    /// without the lock, since a cut waits for uploads that wait for the lock.
     fn commit(
         &self,
         name: Name,
@@ -70,7 +84,8 @@ impl Saves {
         seq: Seq,
         draft: Draft,
         condition: &Condition,
-    ) -> Result<bool, VaultError> {
+        rule: &Rule,
+    ) -> Result<(bool, Surplus), VaultError> {
         let person = &self.person;
         let run = draft.place.run();
         let _lock = person.vault.slots.lock((person.handle(), run));
@@ -89,14 +104,20 @@ impl Saves {
             }
             _ => None,
         };
-        person.vault.engine.commit(batch).map_err(conflict)?;
+        let surplus = self.surplus(run, rule, (draft.place.seq, draft.created))?;
+        person.vault.commit_within(person, &rule.room(surplus.tally), batch)?;
         draft.committed();
         if let Some((meta, sealed)) = naming {
             sealed.committed();
             person.learn(Class::Saves, run.compartment, meta);
         }
         drop(seq);
-        Ok(new_slot)
+        Ok((new_slot, surplus))
+    }
+
+    /// What the slot will have too much of with a version of this number and time.
+    fn surplus(&self, run: Run, rule: &Rule, coming: (u64, u64)) -> Result<Surplus, VaultError> {
+        self.person.surplus(run, rule.keep, Some(coming))
     }
 
     /// True if the slot holds no version.
@@ -108,6 +129,18 @@ impl Saves {
             condition.judge(newest.transpose()?)?;
         }
         Ok(empty)
+    }
+}
+
+/// What stands for a slot and its owner while a version is stored.
+struct Rule {
+    limits: Quotas,
+    keep: Keep,
+}
+
+impl Rule {
+    fn room(&self, freed: Tally) -> Room<'_> {
+        Room { limits: &self.limits, class: Class::Saves, freed }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::follow::Permit;
 use super::{SaveInfo, Saves, forgotten_is_absent, slot_name};
 use crate::VaultError;
 use crate::objects::Content;
@@ -9,8 +10,10 @@ use crate::objects::Content;
 /// Reads verified plaintext; holds the key's lease, so it ends with an error when the save or the person is forgotten meanwhile, and a
 /// deletion waits for its drop.
 pub struct SaveReader {
-    info: SaveInfo,
-    content: Content,
+    pub(super) info: SaveInfo,
+    pub(super) content: Content,
+    /// A follower's.
+    pub(super) permit: Option<Permit>,
 }
 
 impl Saves {
@@ -23,7 +26,7 @@ impl Saves {
         forgotten_is_absent((|| {
             let (place, row) = self.find(&name, version)?;
             let (info, opened) = self.open(&name, place, &row)?;
-            Ok(SaveReader { info, content: opened.into_content()? })
+            Ok(SaveReader { info, content: opened.into_content()?, permit: None })
         })())
     }
 
@@ -59,11 +62,16 @@ impl SaveReader {
     /// # Errors
     /// [`VaultError::Forgotten`], [`VaultError::Corrupt`].
     pub fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, VaultError> {
-        Ok(self.content.next_chunk()?.map(|mut piece: Zeroizing<Vec<u8>>| std::mem::take(&mut *piece)))
+        let piece = self.content.next_chunk()?;
+        // After it was read: nothing is handed to a follower that was read before their permission ended.
+        if self.permit.as_ref().is_some_and(|permit| !permit.stands()) {
+            return Err(VaultError::Forgotten);
+        }
+        Ok(piece.map(|mut piece: Zeroizing<Vec<u8>>| std::mem::take(&mut *piece)))
     }
 
-    /// True once the content was forgotten: drop the reader promptly.
+    /// True once the content was forgotten, or may not be followed any more: drop the reader promptly.
     pub fn cancelled(&self) -> bool {
-        self.content.cancelled()
+        self.content.cancelled() || self.permit.as_ref().is_some_and(|permit| !permit.stands())
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn marker_seeds() -> Vec<Vec<u8>> {
             .into_bytes()
     };
     let id = "ab".repeat(16);
-    let region = format!("{{\"vault\": \"{id}\", \"format\": 1, \"engine\": \"sled\", \"region\": \"eu\"}}\n");
+    let region =
+        format!("{{\"vault\": \"{id}\", \"format\": 1, \"engine\": \"sled\", \"region\": \"eu\"}}\n");
     vec![text(1, "sled"), text(2, "sled"), text(1, "redb"), region.into_bytes()]
 }

@@ -21,8 +21,10 @@ use crate::names::Names;
 use crate::objects::take_back_uploads;
 use crate::options::{Settings, VaultOptions};
 use crate::reserve::Reserved;
+use crate::saves::Trimming;
 use crate::sweep::Tidied;
 use crate::tally::Tally;
+use crate::usage::Usages;
 use folder::Folder;
 
 pub use replace::VaultCells;
@@ -61,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) tidied: Tidied,
     pub(crate) tally: Tally,
     pub(crate) expiry: Expiry,
+    pub(crate) trimming: Trimming,
+    pub(crate) usages: Usages,
     folder: Option<Folder>,
 }
 
@@ -116,6 +120,8 @@ impl Vault {
             tidied: Tidied::default(),
             tally: Tally::default(),
             expiry: Expiry::default(),
+            trimming: Trimming::default(),
+            usages: Usages::new(),
             folder,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -167,6 +173,11 @@ impl Inner {
     /// be forgotten for it.
     pub(crate) fn least_time(&self) -> u64 {
         micros(self.keyring.least_time())
+    }
+
+    /// The later of what the clock says and what is believed: what ends with time has ended once either says so.
+    pub(crate) fn latest_time(&self) -> u64 {
+        self.now().max(self.due_time())
     }
 
     /// The time by which things are forgotten, in microseconds since 1970: what is deleted because of its age, or waits for a moment, is

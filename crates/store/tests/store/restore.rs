@@ -9,7 +9,7 @@ type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl World {
     /// Puts the rows back as they were; keys and blobs stay as they are.
-    fn restore(&self, before: &Rows) {
+    pub(crate) fn restore(&self, before: &Rows) {
         let mut batch = Batch::new();
         for (key, _) in self.rows() {
             batch.delete(key);

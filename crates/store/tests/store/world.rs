@@ -2,28 +2,36 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
 use oubliette_crypto::VaultId;
 use oubliette_engine::{Blobs, Engine, MemoryBlobs, MemoryEngine, MemoryPages, PageStore};
 use oubliette_keyring::{Keyring, KeyringOptions, MemoryCell, MemoryLedger};
 use oubliette_store::{
-    Body, Clock, Message, NewMessage, Parts, Policy, PutOptions, SaveInfo, SaveReader, Subject, SubjectFacts,
-    Vault, VaultError, VaultOptions, Window,
+    Body, Clock, KeepRules, Message, NewMessage, Parts, Policy, PutOptions, Quotas, SaveInfo, SaveReader,
+    Steady, Subject, SubjectFacts, Vault, VaultError, VaultOptions, Window,
 };
 
-pub(crate) struct ManualClock(pub(crate) AtomicU64);
+/// The clock that is set, the one that nobody sets, and which run of the machine it counts.
+pub(crate) struct ManualClock(pub(crate) AtomicU64, AtomicU64, AtomicU32);
 
 impl Clock for ManualClock {
     fn now_micros(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
+    }
+    fn steady(&self) -> Steady {
+        let seconds = u32::try_from(self.1.load(Ordering::SeqCst) / 1_000_000).unwrap();
+        Steady { boot: self.2.load(Ordering::SeqCst), seconds }
     }
 }
 
 impl oubliette_keyring::Clock for ManualClock {
     fn now_micros(&self) -> i64 {
         self.0.load(Ordering::SeqCst) as i64
+    }
+    fn steady(&self) -> Steady {
+        Clock::steady(self)
     }
 }
 
@@ -38,6 +46,8 @@ pub(crate) struct World {
     pub(crate) compress: bool,
     pub(crate) policy: Policy,
     pub(crate) region: Option<String>,
+    pub(crate) keep: KeepRules,
+    pub(crate) quotas: Quotas,
 }
 
 impl World {
@@ -53,11 +63,17 @@ impl World {
             ledger: Arc::new(MemoryLedger::new()),
             engine: Arc::new(MemoryEngine::new()),
             blobs: Arc::new(MemoryBlobs::new()),
-            clock: Arc::new(ManualClock(AtomicU64::new(1_700_000_000_000_000))),
+            clock: Arc::new(ManualClock(
+                AtomicU64::new(1_700_000_000_000_000),
+                AtomicU64::new(0),
+                AtomicU32::new(1),
+            )),
             max_save: 64 << 20,
             compress: true,
             policy,
             region: region.map(str::to_owned),
+            keep: KeepRules::default(),
+            quotas: Quotas::default(),
         };
         let options = options(&world.clock);
         let keyring =
@@ -85,6 +101,8 @@ impl World {
         let options = VaultOptions {
             compress: Some(self.compress),
             max_save: Some(self.max_save),
+            keep: self.keep.clone(),
+            quotas: self.quotas,
             clock: Some(self.clock.clone()),
             policy: self.policy.clone(),
             region: self.region.clone(),
@@ -95,6 +113,26 @@ impl World {
 
     pub(crate) fn advance(&self, micros: u64) {
         self.clock.0.fetch_add(micros, Ordering::SeqCst);
+        self.clock.1.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock.
+    pub(crate) fn step(&self, micros: i64) {
+        self.clock.0.fetch_add(micros as u64, Ordering::SeqCst);
+    }
+
+    /// A new process over the same stores.
+    pub(crate) fn reopen(&self, vault: Vault) -> Vault {
+        drop(vault);
+        self.open()
+    }
+
+    /// The machine starts anew, and its counter with it.
+    pub(crate) fn reboot(&self, vault: Vault) -> Vault {
+        drop(vault);
+        self.clock.1.store(0, Ordering::SeqCst);
+        self.clock.2.fetch_add(1, Ordering::SeqCst);
+        self.open()
     }
 
     /// The rows become these, as a restored backup leaves them; later ones stay.

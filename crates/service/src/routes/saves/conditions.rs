@@ -45,6 +45,22 @@ impl Wanted {
         }
     }
 
+    /// The version that one tag alone names.
+    pub(super) fn single(&self) -> Option<u64> {
+        match self {
+            Self::OneOf(tags) => match tags.as_slice() {
+                [tag] => tag.version().map(|(version, _)| version),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether one of the tags names this version.
+    pub(super) fn allows(&self, info: &SaveInfo) -> bool {
+        matches!(self, Self::OneOf(tags) if tags.iter().any(|tag| tag.names(info)))
+    }
+
     /// Refuses early what the vault would refuse as things stand; the vault judges again at the commit.
     pub(super) fn foresee(&self, saves: &Saves, game: &str, slot: &str) -> Result<(), VaultError> {
         let current = match saves.info(game, slot, None) {
@@ -101,7 +117,7 @@ pub(super) fn judge(headers: &HeaderMap, info: &SaveInfo) -> Result<Judged, Prob
     if let Some(Tags::These(tags)) = tags(headers, &header::IF_MATCH)?
         && !tags.iter().any(|tag| tag.names(info))
     {
-        return Err(Problem::version_conflict(Some(info)));
+        return Err(Problem::version_conflict(Some(info), None));
     }
     let unchanged = match tags(headers, &header::IF_NONE_MATCH)? {
         None => false,

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::body::{Frame, SizeHint};
-use oubliette_store::SaveInfo;
+use oubliette_store::{SaveInfo, SaveReader, Subject, VaultError};
 
 use super::{
     conditions::{Judged, judge, range_allowed},
@@ -33,18 +33,16 @@ pub(super) fn head(info: &SaveInfo, headers: &HeaderMap) -> Result<Response, Pro
     })
 }
 
-/// The bytes, or the part asked for.
+/// The bytes of what `open` finds for this person, or the part asked for.
 pub(super) async fn get(
     app: &App,
     user: String,
-    game: String,
-    slot: String,
-    version: Option<u64>,
+    open: impl FnOnce(Subject) -> Result<SaveReader, VaultError> + Send + 'static,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let opened = app
         .with_subject(user, move |subject| {
-            let mut reader = subject.saves().get(&game, &slot, version)?;
+            let mut reader = open(subject)?;
             let plan = match plan(&headers, reader.info()) {
                 Ok(plan) => plan,
                 Err(answer) => return Ok(Err(answer)),

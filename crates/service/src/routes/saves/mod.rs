@@ -1,10 +1,16 @@
 //! Game saves: bytes in, bytes out, versions and preconditions by ETag.
 
 mod conditions;
+mod conflict;
 mod download;
 pub(super) mod fuzz;
+pub(crate) mod keep;
+pub(crate) mod prefetch;
 mod range;
+pub(crate) mod share;
 mod upload;
+
+pub(crate) use conflict::YourSide;
 
 use axum::{
     Json as Answer,
@@ -53,17 +59,22 @@ pub(crate) struct SaveFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     meta: Option<serde_json::Value>,
+    /// The `device` that `X-Save-Meta` names, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
 }
 
 impl From<&SaveInfo> for SaveFacts {
     fn from(info: &SaveInfo) -> Self {
+        let meta = conflict::parse_meta(info.meta.as_deref());
         Self {
+            device: conflict::device(meta.as_ref()),
             version: info.version,
             etag: info.etag(),
             size: info.size,
             created: times::text(info.created),
             content_type: info.content_type.clone(),
-            meta: info.meta.as_deref().and_then(|meta| serde_json::from_str(meta).ok()),
+            meta,
         }
     }
 }
@@ -175,7 +186,7 @@ pub(crate) async fn get(
         let info = app.with_subject(user, move |subject| subject.saves().info(&game, &slot, version)).await?;
         return download::head(&info, &headers);
     }
-    download::get(&app, user, game, slot, version, headers).await
+    download::get(&app, user, move |subject| subject.saves().get(&game, &slot, version), headers).await
 }
 
 /// Forgets the slot with all its versions, or one version.

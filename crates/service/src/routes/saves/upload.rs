@@ -1,14 +1,14 @@
 //! A save on its way in: small ones whole, large ones streamed. Nothing is stored unless the body arrived whole.
 
-use std::{io::Cursor, time::Duration};
+use std::io::{Cursor, Read};
 
 use axum::{
     extract::Request,
     http::{HeaderMap, StatusCode, header},
 };
-use oubliette_store::{PutOptions, SaveInfo, VaultError};
+use oubliette_store::{PutOptions, SaveInfo, Saves, Vault, VaultError};
 
-use super::conditions::Wanted;
+use super::{YourSide, conditions::Wanted};
 use crate::{body, problem::Problem, state::App};
 
 /// Up to here a declared body is received before the vault is called, so that a slow client holds no thread.
@@ -38,48 +38,83 @@ pub(super) async fn store(
         expected_len: body::content_length(&request),
     };
     let limit = app.config.max_save;
-    match options.expected_len {
-        Some(length) if length > limit => Err(Problem::too_large("a save", limit)),
+    let yours = YourSide::of(request.headers(), &options);
+    let length = options.expected_len;
+    let upload = Upload { user, game, slot, wanted, options, yours };
+    let stored = match length {
+        Some(length) if length > limit => return Err(Problem::too_large("a save", limit)),
         Some(length) if length <= SMALL => {
             let bytes = body::collect(request, SMALL as usize, app.config.idle_timeout).await?;
-            app.run(move |vault| {
-                let saves = vault.subject(&user)?.saves();
-                let condition = Some(wanted.condition(&saves, &game, &slot)?);
-                saves.put(
-                    &game,
-                    &slot,
-                    &PutOptions { condition, ..options },
-                    &mut Cursor::new(bytes.as_slice()),
-                )
-            })
-            .await
+            app.run(move |vault| put(vault, &upload, &mut Cursor::new(bytes.as_slice()))).await?
         }
-        _ => stream(app, user, game, slot, wanted, options, request, app.config.idle_timeout).await,
-    }
+        _ => stream(app, upload, request).await?,
+    };
+    stored.map_err(|conflict| Problem::version_conflict(conflict.current.as_deref(), Some(conflict.yours)))
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one request, passed on once")]
-async fn stream(
-    app: &App,
+/// A save that is to be stored, but for its bytes.
+struct Upload {
     user: String,
     game: String,
     slot: String,
     wanted: Wanted,
     options: PutOptions,
-    request: Request,
-    idle: Duration,
-) -> Result<SaveInfo, Problem> {
+    yours: YourSide,
+}
+
+/// Another version stands.
+struct Conflict {
+    current: Option<Box<SaveInfo>>,
+    yours: YourSide,
+}
+
+impl Upload {
+    /// Adds the sender's side to a conflict.
+    fn judged<T>(
+        &self,
+        saves: &Saves,
+        outcome: Result<T, VaultError>,
+    ) -> Result<Result<T, Conflict>, VaultError> {
+        match outcome {
+            Err(VaultError::VersionConflict { current }) => {
+                let yours = self.yours.clone().with_base(&self.wanted, saves, &self.game, &self.slot);
+                Ok(Err(Conflict { current, yours }))
+            }
+            outcome => outcome.map(Ok),
+        }
+    }
+}
+
+fn put(
+    vault: &Vault,
+    upload: &Upload,
+    content: &mut dyn Read,
+) -> Result<Result<SaveInfo, Conflict>, VaultError> {
+    let Upload { user, game, slot, wanted, options, .. } = upload;
+    let saves = vault.subject(user)?.saves();
+    let stored = wanted.clone().condition(&saves, game, slot).and_then(|condition| {
+        saves.put(game, slot, &PutOptions { condition: Some(condition), ..options.clone() }, content)
+    });
+    upload.judged(&saves, stored)
+}
+
+async fn stream(app: &App, upload: Upload, request: Request) -> Result<Result<SaveInfo, Conflict>, Problem> {
     let _permit = app.uploads.try_acquire().map_err(|_| Problem::overloaded())?;
     // Asked before the body is touched: a client that sent `Expect: 100-continue` then never sends it in vain.
-    let (who, what, asked) = (user.clone(), (game.clone(), slot.clone()), wanted.clone());
-    app.with_subject(who, move |subject| asked.foresee(&subject.saves(), &what.0, &what.1)).await?;
+    let (upload, foreseen) = app
+        .run(move |vault| {
+            let saves = vault.subject(&upload.user)?.saves();
+            let foreseen =
+                upload.judged(&saves, upload.wanted.foresee(&saves, &upload.game, &upload.slot))?;
+            Ok((upload, foreseen))
+        })
+        .await?;
+    if let Err(conflict) = foreseen {
+        return Ok(Err(conflict));
+    }
+    let idle = app.config.idle_timeout;
     let (pump, mut reader) = body::stream(request.into_body(), app.config.max_save, idle);
-    let stored = app.run_now(move |vault| {
-        let saves = vault.subject(&user)?.saves();
-        let condition = Some(wanted.condition(&saves, &game, &slot)?);
-        let stored = saves.put(&game, &slot, &PutOptions { condition, ..options }, &mut reader)?;
-        Ok::<_, VaultError>(stored)
-    });
+    let stored = app.run_now(move |vault| put(vault, &upload, &mut reader));
     // If this future is dropped (the client went away), so is the pump, and the reader ends in an error.
     let (pumped, stored) = tokio::join!(pump.run(), stored);
     match (pumped, stored) {
