@@ -9,7 +9,6 @@ mod credentials;
 mod follow;
 mod holds;
 mod lifecycle;
-mod lifecycle;
 mod limits;
 mod prefetch;
 mod records;
