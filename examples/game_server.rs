@@ -59,7 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let current = problem.current.ok_or("the refusal tells what is there")?;
     let yours = problem.yours.ok_or("and what was refused")?;
     let (theirs, ours) = (current.device.as_deref().unwrap_or("?"), yours.device.as_deref().unwrap_or("?"));
-    println!("conflict: version {} by the {theirs} ({} bytes), or the {ours}'s?", current.version, current.size);
+    println!(
+        "conflict: version {} by the {theirs} ({} bytes), or the {ours}'s?",
+        current.version, current.size
+    );
     assert_eq!((current.version, theirs, ours), (earlier.len() as u64, "desk", "handheld"));
     assert_eq!(yours.base.ok_or("where the two parted")?.version, 1);
 
@@ -111,7 +114,8 @@ fn follow(client: &Client, newest: &[u8]) -> Result<(), Box<dyn Error>> {
     client.put_subject(FRIEND, &Default::default(), false)?;
     let share = ShareGiven { audience: "users".into(), users: Some(vec![FRIEND.into()]), expires: None };
     client.share_save(PLAYER, GAME, SLOT, &share)?;
-    let mut shared = client.follow(FRIEND, PLAYER, GAME, SLOT, &SaveRead::default())?.ok_or("no condition")?;
+    let mut shared =
+        client.follow(FRIEND, PLAYER, GAME, SLOT, &SaveRead::default())?.ok_or("no condition")?;
     let mut begun = Vec::new();
     shared.read_to_end(&mut begun)?;
     assert!(begun == newest && shared.meta.is_none(), "the bytes, and nothing of the player's devices");

@@ -86,15 +86,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            detail: detail.into(),
-            field: None,
-            more: None,
-            headers: Vec::new(),
-        }
+        Self { status, code, title, detail: detail.into(), field: None, more: None, headers: Vec::new() }
     }
 
     /// 400, naming the field, header or name at fault.

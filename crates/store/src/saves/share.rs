@@ -76,7 +76,6 @@ impl Stored {
     }
 }
 
-
 impl Saves {
     /// Lets others continue from the newest version of this slot, in place of an earlier share. True in the answer's second half if there
     /// was none.
