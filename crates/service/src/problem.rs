@@ -24,10 +24,16 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: String,
     field: Option<String>,
-    current: Option<Box<SaveFacts>>,
-    yours: Option<Box<YourSide>>,
-    quota: Option<QuotaFacts>,
+    more: Option<Box<More>>,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What only some refusals tell.
+#[derive(Debug, Clone, Default)]
+struct More {
+    current: Option<SaveFacts>,
+    yours: Option<YourSide>,
+    quota: Option<QuotaFacts>,
 }
 
 /// The body of every refusal (RFC 9457, `application/problem+json`).
@@ -80,17 +86,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            detail: detail.into(),
-            field: None,
-            current: None,
-            yours: None,
-            quota: None,
-            headers: Vec::new(),
-        }
+        Self { status, code, title, detail: detail.into(), field: None, more: None, headers: Vec::new() }
     }
 
     /// 400, naming the field, header or name at fault.
@@ -153,8 +149,8 @@ impl Problem {
         };
         let mut problem =
             Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", "The precondition failed", detail);
-        problem.yours = yours.map(Box::new);
-        problem.current = current.map(|info| Box::new(SaveFacts::from(info)));
+        let current_facts = current.map(SaveFacts::from);
+        problem.more = Some(Box::new(More { current: current_facts, yours, quota: None }));
         match current.and_then(|info| HeaderValue::from_str(&info.etag()).ok()) {
             Some(etag) => problem.with(header::ETAG, etag),
             None => problem,
@@ -202,15 +198,16 @@ impl Problem {
 
     /// The document as sent.
     pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
+        let more = self.more.as_deref();
         let document = ProblemDocument {
             status: self.status.as_u16(),
             code: self.code,
             title: self.title,
             detail: &self.detail,
             field: self.field.as_deref(),
-            current: self.current.as_deref(),
-            yours: self.yours.as_deref(),
-            quota: self.quota,
+            current: more.and_then(|more| more.current.as_ref()),
+            yours: more.and_then(|more| more.yours.as_ref()),
+            quota: more.and_then(|more| more.quota),
             request_id,
         };
         serde_json::to_vec(&document).unwrap_or_default()
@@ -266,7 +263,8 @@ impl From<VaultError> for Problem {
                 let alone = what == "bytes" && asked > limit;
                 let status = if alone { S::PAYLOAD_TOO_LARGE } else { S::INSUFFICIENT_STORAGE };
                 let quota = Some(QuotaFacts { class, of: what, used, asked, limit });
-                Self { quota, ..of(status, "quota_exceeded", "The person's quota is full") }
+                let more = Some(Box::new(More { quota, ..More::default() }));
+                Self { more, ..of(status, "quota_exceeded", "The person's quota is full") }
             }
             VaultError::Invalid { field, reason } => Self::invalid(field, reason),
             VaultError::Forgotten => of(S::GONE, "forgotten", "Forgotten meanwhile"),

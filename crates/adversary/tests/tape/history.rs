@@ -169,7 +169,13 @@ impl History {
                 assert!(went, "{during:?}: {error}");
                 self.see_what_happened();
             }
-            Ok(()) => self.doubt = Doubt::Nothing,
+            Ok(()) => {
+                self.doubt = Doubt::Nothing;
+                // A save is acknowledged when it is durable: what it makes too many may be left to the pass after the start.
+                if went {
+                    self.world.vault().and_then(|vault| Ok(vault.sweep(1000)?)).unwrap();
+                }
+            }
         }
         self.did(if went { "power cut" } else { "power cut that came too late" });
     }

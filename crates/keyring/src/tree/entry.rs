@@ -44,7 +44,9 @@ impl Entry {
     fn encode(&self, page: &mut BodyWriter) -> Result<(), Malformed> {
         let (tag, kind) = self.key();
         let flags = match self {
-            Self::Person { blocked, waits, .. } => u8::from(*blocked) * BLOCKED | u8::from(*waits) * WAITS,
+            Self::Person { blocked, waits, .. } => {
+                (u8::from(*blocked) * BLOCKED) | (u8::from(*waits) * WAITS)
+            }
             Self::Handle { .. } | Self::Fence(_) => 0,
         };
         page.put(tag.as_bytes())?.put(&[kind as u8, flags, 0, 0])?;

@@ -22,7 +22,7 @@ impl Restrictions {
         if *self == Self::default() {
             return Ok(bytes);
         }
-        let flags = u8::from(self.follow_play_off) * FOLLOW_PLAY_OFF | u8::from(self.foreign) * FOREIGN;
+        let flags = (u8::from(self.follow_play_off) * FOLLOW_PLAY_OFF) | (u8::from(self.foreign) * FOREIGN);
         bytes.extend_from_slice(&[VERSION, flags]);
         bytes.extend_from_slice(&self.birth_year.unwrap_or(0).to_be_bytes());
         bytes.extend_from_slice(&short(self.withdrawn.len())?);
