@@ -187,3 +187,17 @@ fn a_key_that_is_lent_is_waited_for() {
     });
     assert!(!found(&content) && !found(&user), "erased content was reached");
 }
+
+/// A hold whose placing was cut off, lifted.
+#[test]
+fn a_hold_in_doubt() {
+    for after in 0..12 {
+        for compress in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut history = in_memory(&folder, 1, compress);
+            let cut = Op::Cut { after, tear: Tear(4_851_475_506), during: Op::Hold { who: 1 }.into() };
+            let steps = [cut, Op::Lift { who: 1 }, Op::Seize, Op::Erase { who: 0 }, Op::Erase { who: 1 }];
+            run(&mut history, &steps).unwrap_or_else(|leak| panic!("cut off in call {after}: {leak}"));
+        }
+    }
+}
