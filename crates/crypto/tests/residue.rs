@@ -6,17 +6,17 @@
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use oubliette_crypto::hpke::{ReleaseContext, SealedRelease, open_release, seal_release};
 use oubliette_crypto::kdf::{
     anchor_digest_key, derive_root_key, derive_root_page_key, handle_tag, person_tag, root_pointer_mac,
     row_digest, verify_root_pointer,
 };
-use oubliette_crypto::hpke::{ReleaseContext, SealedRelease, open_release, seal_release};
 use oubliette_crypto::tree::tree_child;
 use oubliette_crypto::{
     AnchorKey, Branch, CellShare, Class, Cover, CryptoError, Handle, Leaf, PageHeader, PageKind, PageRef,
     Path, ReleaseKey, TagKey, TreeSeed, VaultId, open_page, seal_fresh_page, wiped,
 };
-use hmac::{Hmac, KeyInit, Mac};
 use oubliette_locked::{Protection, protection};
 use zeroize::Zeroize;
 
@@ -160,9 +160,8 @@ fn exchanged(key: &ReleaseKey, sealed: &SealedRelease) -> [(&'static str, Wanted
         parts.iter().for_each(|part| mac.update(part));
         mac.finalize().into_bytes().into()
     };
-    let extract = |suite: &[u8], salt: &[u8], label: &[u8], ikm: &[u8]| {
-        mac(salt, &[b"HPKE-v1", suite, label, ikm])
-    };
+    let extract =
+        |suite: &[u8], salt: &[u8], label: &[u8], ikm: &[u8]| mac(salt, &[b"HPKE-v1", suite, label, ikm]);
     let expand = |suite: &[u8], prk: &[u8], label: &[u8], info: &[u8]| {
         mac(prk, &[&[0, 32], b"HPKE-v1", suite, label, info, &[1]])
     };

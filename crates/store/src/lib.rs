@@ -56,6 +56,7 @@ mod person;
 mod policy;
 mod profile;
 mod records;
+mod requests;
 mod reserve;
 mod rows;
 mod saves;
@@ -69,15 +70,23 @@ mod withdrawal;
 
 pub use chats::{Body, ChatInfo, Chats, Message, NewMessage, Posted, Window};
 pub use consents::{ConsentEvent, ConsentGiven, Consents};
-pub use credentials::{AccountInfo, Credentials, GuardCode, SteamFields};
+pub use credentials::{
+    AccountInfo, ConfirmationKey, Credentials, GuardCode, Recipient, ReleaseRequest, Released, SteamFields,
+    Use, UseKind,
+};
 pub use errors::VaultError;
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};
 pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, Steady, SystemClock, VaultOptions, steady};
+/// Where secrets are released to.
+pub use oubliette_crypto::hpke::{ReleaseKeyId, ReleasePublicKey};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use policy::{ConsentRule, Policy, RecordRule, Retention};
 pub use records::{RecordInfo, RecordOptions, RecordReader, Records};
+pub use requests::{
+    DAYS_TO_ANSWER, OpenRequest, RequestAnswer, RequestInfo, RequestKind, RequestOutcome, Requests, UserName,
+};
 pub use saves::{Condition, PutOptions, SaveInfo, SaveReader, Saves, SlotInfo};
 pub use status::{CellStatus, NotReady, Status, key_memory};
 pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, SubjectInfo};

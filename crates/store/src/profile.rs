@@ -14,6 +14,7 @@ use crate::{VaultError, check};
 /// Compartments of the class profile (docs/formats.md, section 8). They have no metas: their numbers are their names.
 pub(crate) const FACTS: u32 = 1;
 pub(crate) const CONSENTS: u32 = 2;
+pub(crate) const REQUESTS: u32 = 32;
 
 const MAX_REGION: usize = 64;
 /// Nobody alive was born before.

@@ -62,6 +62,7 @@ impl Seen {
         }
         for account in subject.credentials().list_steam()? {
             self.text(&account.account);
+            account.uses.iter().for_each(|used| self.text(used.purpose.as_deref().unwrap_or_default()));
         }
         for chat in subject.chats().list(&whole())?.items {
             let window = Window { limit: Some(1000), ..Window::default() };

@@ -67,6 +67,11 @@ pub(crate) enum Op {
         who: usize,
         spot: usize,
     },
+    /// A password is sealed to somebody outside.
+    Release {
+        who: usize,
+        spot: usize,
+    },
     Move {
         who: usize,
     },

@@ -34,6 +34,8 @@ pub(crate) struct Slot {
 pub(crate) struct Account {
     pub(crate) name: Canary,
     pub(crate) password: Option<Canary>,
+    /// Purposes of releases since it was stored.
+    pub(crate) uses: Vec<Canary>,
 }
 
 impl Person {
@@ -75,6 +77,7 @@ impl Person {
             slot.versions.retain(|_, [content, _]| seen.contains(content));
         }
         self.accounts.retain(|account| seen.contains(&account.name));
+        self.accounts.iter_mut().for_each(|account| account.uses.retain(|used| seen.contains(used)));
         let after: BTreeSet<Canary> = self.canaries().into_iter().cloned().collect();
         before.difference(&after).cloned().collect()
     }
@@ -88,6 +91,6 @@ impl Slot {
 
 impl Account {
     fn canaries(&self) -> impl Iterator<Item = &Canary> {
-        [&self.name].into_iter().chain(&self.password)
+        [&self.name].into_iter().chain(&self.password).chain(&self.uses)
     }
 }

@@ -30,7 +30,8 @@ impl ReleaseContext<'_> {
     pub(super) fn aad(&self) -> Result<Vec<u8>, CryptoError> {
         let mut aad = self.release.to_vec();
         for text in [self.request, self.purpose] {
-            let length = u8::try_from(text.len()).ok().filter(|length| usize::from(*length) <= MAX_RELEASE_TEXT);
+            let length =
+                u8::try_from(text.len()).ok().filter(|length| usize::from(*length) <= MAX_RELEASE_TEXT);
             aad.push(length.ok_or(CryptoError::OutOfRange {
                 what: "length of a request's name or purpose",
                 got: text.len() as u64,

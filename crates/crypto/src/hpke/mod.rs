@@ -99,8 +99,7 @@ fn open_with(
     wiped(|| {
         let unopenable = |_| CryptoError::Unopenable;
         let key = keys::private(key).map_err(unopenable)?;
-        let enc =
-            <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(&sealed.enc).map_err(unopenable)?;
+        let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(&sealed.enc).map_err(unopenable)?;
         let opened = single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
             &key,

@@ -7,5 +7,7 @@ mod chats;
 mod credentials;
 mod lifecycle;
 mod refusals;
+mod release;
+mod requests;
 mod saves;
 mod support;

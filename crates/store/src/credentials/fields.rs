@@ -90,7 +90,12 @@ impl SteamFields {
     }
 
     pub(crate) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        json(&self.0)
+        // Room enough that the vector never moves and leaves a copy behind: six bytes at most for each of a text.
+        let room = self.0.iter().map(|(field, value)| 6 * (field.len() + value.len()) + 8).sum::<usize>() + 2;
+        let mut json = Zeroizing::new(Vec::with_capacity(room));
+        serde_json::to_writer(&mut *json, &self.0)
+            .map_err(|_| VaultError::invalid("fields", "cannot be stored"))?;
+        Ok(json)
     }
 
     /// `None` if these bytes are no fields.
@@ -106,17 +111,6 @@ pub(super) fn known(field: &str) -> Result<(&'static str, Rule), VaultError> {
         let names: Vec<_> = SteamFields::known().collect();
         VaultError::invalid("fields", format!("only these are known: {}", names.join(", ")))
     })
-}
-
-/// Fields as JSON, in a vector with so much room that it never moves and leaves a copy behind: six bytes at most for each of a
-/// text.
-pub(super) fn json<K: AsRef<str> + serde::Serialize, V: AsRef<str> + serde::Serialize>(
-    fields: &BTreeMap<K, V>,
-) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let room = fields.iter().map(|(field, value)| 6 * (field.as_ref().len() + value.as_ref().len()) + 8);
-    let mut json = Zeroizing::new(Vec::with_capacity(room.sum::<usize>() + 2));
-    serde_json::to_writer(&mut *json, fields).map_err(|_| VaultError::invalid("fields", "cannot be stored"))?;
-    Ok(json)
 }
 
 fn is_token(text: &str) -> bool {
@@ -190,7 +184,10 @@ mod tests {
             ("uri", "https://hunter2"),
         ] {
             let refused = fields(&[(field, wrong)]).check().unwrap_err();
-            assert!(matches!(refused, VaultError::Invalid { field: named, .. } if named == field), "{refused}");
+            assert!(
+                matches!(refused, VaultError::Invalid { field: named, .. } if named == field),
+                "{refused}"
+            );
             assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{refused}");
             assert!(fields(&[(field, "")]).check().is_err(), "{field}");
         }

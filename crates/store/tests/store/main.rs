@@ -16,6 +16,8 @@ mod folder;
 mod forged;
 mod model;
 mod races;
+mod release;
+mod requests;
 mod restore;
 mod saves;
 mod secrets;
