@@ -91,11 +91,12 @@ pub(crate) async fn release(
     Ok(Answer(released.into()))
 }
 
-/// Who got what, before the answer leaves. Neither the person nor the account is named: the account itself keeps the use.
+/// Who got what, before the answer leaves. Neither the person nor the account is named, nor what it was for: the account itself keeps
+/// that, and it is forgotten with the person, which a log line is not.
 fn note(grant: &Grant, released: &Released) {
-    let Released { release, request, purpose, recipient, fields, .. } = released;
+    let Released { release, recipient, fields, .. } = released;
     let (name, key, fields) = (&recipient.name, &recipient.key, fields.join(" "));
-    tracing::info!(token = grant.name, release, request, purpose, recipient = name, key, fields, "released");
+    tracing::info!(token = grant.name, release, recipient = name, key, fields, "released");
 }
 
 impl From<Released> for ReleaseView {
