@@ -5,8 +5,8 @@
 use std::{error::Error, fs, net::SocketAddr, sync::Arc, thread::JoinHandle};
 
 use oubliette::{Vault, VaultOptions};
-use oubliette_client::Client;
-use oubliette_service::{Config, Server, Tokens};
+use oubliette_client::{Client, ReleaseKey};
+use oubliette_service::{Config, Server, Tokens, tokens::Scope};
 use tokio::sync::oneshot;
 
 /// A running service and a client of it.
@@ -15,7 +15,8 @@ pub(crate) struct Service {
     pub(crate) client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    url: String,
 }
 
 impl Service {
@@ -42,8 +43,25 @@ impl Service {
                 std::process::exit(1);
             }
         });
-        let client = Client::new(&format!("http://{address}"), token.trim())?;
-        Ok(Self { client, stop: Some(stop), thread: Some(thread), _folder: folder })
+        let url = format!("http://{address}");
+        let client = Client::new(&url, token.trim())?;
+        Ok(Self { client, stop: Some(stop), thread: Some(thread), folder, url })
+    }
+
+    /// A client with a token of its own, for these scopes, to whose key secrets may be released under the token's name. What
+    /// `oubliette token create --release-key` does.
+    #[allow(dead_code, reason = "each example uses a part")]
+    pub(crate) fn client_with(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        key: &ReleaseKey,
+    ) -> Result<Client, Box<dyn Error>> {
+        let public = data_encoding::BASE64URL_NOPAD.encode(key.public().as_bytes());
+        let key = format!("{name}={public}").parse()?;
+        let tokens = Tokens::open(&self.folder.path().join("vault"));
+        let (token, _) = tokens.create_with_keys(name, scopes, None, vec![key])?;
+        Ok(Client::new(&self.url, token.reveal())?)
     }
 }
 

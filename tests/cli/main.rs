@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod credentials;
+mod requests;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     path::Path,

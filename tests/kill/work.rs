@@ -155,7 +155,7 @@ impl Worker {
                 client.forget_messages_through(author, other(author), id)?;
             }
             Change::SetAccount { fields } => {
-                let secret = |field: &str| fields.contains(field).then(|| format!("secret {field}"));
+                let secret = |field: &str| fields.contains(field).then(|| format!("secret-{field}"));
                 let mut secrets = SteamSecrets::default();
                 secrets.password = secret("password");
                 secrets.device_id = secret("device_id");

@@ -36,7 +36,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
 use needles::{Needles, keys_of};
+use oubliette_client::{Client, ReleaseKey};
+use oubliette_service::tokens::{Scope, Tokens};
 use outside::Memory;
 use person::Person;
 use seizure::Secrets;
@@ -64,6 +67,8 @@ fn no_key_is_seen_from_outside_and_nothing_of_an_erased_person() {
         friend.live(&client, &leaver);
         leaver.read(&client, &friend);
         friend.read(&client, &leaver);
+        let (host, key) = host(&server, &data);
+        [&leaver, &friend].iter().for_each(|person| person.release(&host, &key));
     }
 
     // What somebody with a copy of the folder works out.
@@ -110,6 +115,15 @@ fn no_key_is_seen_from_outside_and_nothing_of_an_erased_person() {
     );
     let stopped = server.stop();
     assert!(stopped.code == Some(0) && !stopped.panicked(), "{stopped:?}");
+}
+
+/// A client with a token of its own, and the key to which secrets are released for it.
+fn host(server: &Server, data: &Path) -> (Client, ReleaseKey) {
+    let key = ReleaseKey::generate().unwrap();
+    let registered = BASE64URL_NOPAD.encode(key.public().as_bytes()).parse().unwrap();
+    let scopes = [Scope::CredentialsRelease];
+    let (token, _) = Tokens::open(data).create_with_keys("host", &scopes, None, vec![registered]).unwrap();
+    (server.client_with(token.reveal()), key)
 }
 
 /// The memory once the service has let go of connections and work in flight: it closes them on threads of its own, a moment after

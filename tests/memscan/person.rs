@@ -3,7 +3,9 @@
 use std::io::Read;
 
 use data_encoding::{BASE64, HEXLOWER};
-use oubliette_client::{Client, ConsentGiven, NewMessage, SaveOptions, SaveRead, SteamSecrets, Window};
+use oubliette_client::{
+    Client, ConsentGiven, NewMessage, ReleaseAsked, ReleaseKey, SaveOptions, SaveRead, SteamSecrets, Window,
+};
 use oubliette_crypto::Handle;
 
 use crate::forms;
@@ -20,6 +22,7 @@ pub(crate) struct Person {
     evidence: String,
     device: String,
     password: String,
+    purpose: String,
     small: String,
     large: Vec<String>,
     said: [String; 4],
@@ -40,6 +43,7 @@ impl Person {
             evidence: word("evidence"),
             device: word("device"),
             password: word("password"),
+            purpose: word("purpose"),
             small: word("small"),
             large: (0..8).map(|_| word("large")).collect(),
             said: std::array::from_fn(|_| word("said")),
@@ -93,6 +97,17 @@ impl Person {
         assert_eq!(client.consents(&self.user).unwrap().len(), 1);
     }
 
+    /// The password goes to a host, sealed.
+    pub(crate) fn release(&self, host: &Client, key: &ReleaseKey) {
+        let asked = ReleaseAsked {
+            fields: vec!["password".to_owned()],
+            purpose: self.purpose.clone(),
+            recipient: None,
+        };
+        let released = host.release(&self.user, &self.account, &asked, key).unwrap();
+        assert_eq!(released.secrets.password.as_ref(), Some(&self.password));
+    }
+
     /// Everything of the person in every form it might stand in.
     pub(crate) fn words(&self) -> Needles {
         let texts = [
@@ -103,6 +118,7 @@ impl Person {
             &self.evidence,
             &self.device,
             &self.password,
+            &self.purpose,
             &self.small,
         ];
         // The random part alone, too: what stands before it may be cut off.

@@ -81,7 +81,7 @@ impl Actor {
             }
             Op::Account { who, fields } => {
                 let chosen = FIELDS.iter().enumerate().filter(|(n, _)| (fields >> n) & 1 == 1);
-                let fields = chosen.map(|(n, field)| ((*field).to_owned(), format!("secret {n}"))).collect();
+                let fields = chosen.map(|(n, field)| ((*field).to_owned(), format!("secret-{n}"))).collect();
                 self.subject(*who)?.credentials().set_steam(ACCOUNT, SteamFields(fields))?;
             }
             Op::ForgetAccount { who } => drop(self.subject(*who)?.credentials().forget_steam(ACCOUNT)?),

@@ -65,7 +65,7 @@ pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<u64, Unheard>
             client.forget_messages_through(&user(*who), &user(*to), &ids[ids.len() / 2])?;
         }
         Op::Account { who, fields } => {
-            let secret = |n: usize| ((fields >> n) & 1 == 1).then(|| format!("secret {}", FIELDS[n]));
+            let secret = |n: usize| ((fields >> n) & 1 == 1).then(|| format!("secret-{}", FIELDS[n]));
             let mut secrets = SteamSecrets::default();
             secrets.password = secret(0);
             secrets.device_id = secret(1);

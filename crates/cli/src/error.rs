@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::import::ImportError;
 use oubliette_client::ClientError;
 use oubliette_engine::EngineError;
 use oubliette_service::{ServeError, admin::AdminError, operator::Failure, tokens::TokenError};
@@ -28,6 +29,12 @@ pub(crate) enum CliError {
     /// The service that holds the folder could not be asked.
     #[error(transparent)]
     Admin(AdminError),
+    /// Files of other programs could not be read as credentials.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// Of several accounts some were refused, each of which was told.
+    #[error("{refused} of {all} accounts were not imported")]
+    PartlyImported { refused: usize, all: usize, exit_code: u8 },
     /// Tokens.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -89,8 +96,10 @@ impl CliError {
             Self::Token(TokenError::NameTaken) => 4,
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
+            Self::PartlyImported { exit_code, .. } => *exit_code,
             Self::Faults(_) | Self::Unusable(_) | Self::Engine(_) => 5,
             Self::Io { .. }
+            | Self::Import(_)
             | Self::Admin(_)
             | Self::Token(_)
             | Self::Serve(_)
@@ -134,6 +143,7 @@ fn of_code(code: &str) -> u8 {
         | "version_conflict"
         | "precondition_required"
         | "blocked_by_recipient"
+        | "replayed"
         | "not_author"
         | "too_large"
         | "quota_exceeded" => 4,

@@ -13,6 +13,7 @@ mod folder;
 #[doc(hidden)]
 pub mod fuzzing;
 mod harden;
+mod import;
 mod output;
 mod promises;
 mod tour;

@@ -8,8 +8,8 @@ use crate::{
     error::ClientError,
     http::{Client, json, path, with_query},
     types::{
-        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Listed, Message,
-        NewMessage, Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
+        Account, Block, Chat, ChatMessages, ConfirmationKey, Consent, ConsentGiven, Deletion, GuardCode,
+        Listed, Message, NewMessage, Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
     },
 };
 
@@ -153,9 +153,38 @@ impl Client {
         self.delete(&path(&["subjects", user, "credentials", "steam", account]))
     }
 
+    /// Stores these secrets over those of the same name; the others of the account stay. Needs the consent `steam_credentials`.
+    pub fn merge_steam(
+        &self,
+        user: &str,
+        account: &str,
+        secrets: &SteamSecrets,
+    ) -> Result<Account, ClientError> {
+        let path = path(&["subjects", user, "credentials", "steam", account]);
+        self.call_with(Method::PUT, &with_query(path, &[("merge", Some("true".to_owned()))]), secrets)
+    }
+
     /// A Steam Guard code; the secret stays in the vault.
     pub fn guard_code(&self, user: &str, account: &str) -> Result<GuardCode, ClientError> {
         self.call(Method::POST, &path(&["subjects", user, "credentials", "steam", account, "guard-code"]))
+    }
+
+    /// The same where Steam's clock is so many seconds ahead of the vault's.
+    pub fn guard_code_at(&self, user: &str, account: &str, offset: i64) -> Result<GuardCode, ClientError> {
+        let path = path(&["subjects", user, "credentials", "steam", account, "guard-code"]);
+        self.call_with(Method::POST, &path, &serde_json::json!({ "offset": offset }))
+    }
+
+    /// A key for a confirmation (`conf`, `details`, `allow`, ...); the secret stays in the vault.
+    pub fn confirmation_key(
+        &self,
+        user: &str,
+        account: &str,
+        tag: &str,
+        offset: i64,
+    ) -> Result<ConfirmationKey, ClientError> {
+        let path = path(&["subjects", user, "credentials", "steam", account, "confirmation-key"]);
+        self.call_with(Method::POST, &path, &serde_json::json!({ "tag": tag, "offset": offset }))
     }
 }
 

@@ -17,6 +17,11 @@ pub enum ClientError {
     /// The answer is not what this client understands.
     #[error("the service's answer is not understood ({0}); use a client of the same version")]
     Answer(String),
+    /// A released answer that does not open.
+    #[error(
+        "the released answer does not open: it was sealed to another key, or changed on the way; check that the key is the one registered"
+    )]
+    Sealed,
     /// The caller's own reader or writer failed.
     #[error("reading or writing the content failed: {0}")]
     Content(#[from] std::io::Error),

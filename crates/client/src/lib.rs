@@ -13,7 +13,7 @@
 //! ```
 //!
 //! One method per route. A refusal by the service is [`ClientError::Problem`] with its stable `code`. Saves are streamed
-//! in both directions. Not here: TLS (speak to loopback, or to a proxy that ends TLS beside you), retries, async.
+//! in both directions. [`Client::release`] opens a released secret with the caller's [`ReleaseKey`]. Not here: TLS (speak to loopback, or to a proxy that ends TLS beside you), retries, async.
 
 mod api;
 mod error;
@@ -22,6 +22,8 @@ mod holds;
 mod http;
 mod prefetch;
 mod records;
+mod release;
+mod requests;
 mod saves;
 mod types;
 
@@ -31,10 +33,14 @@ pub use self::{
     http::Client,
     prefetch::{Prefetched, PrefetchedSave, Slot as PrefetchedSlot},
     records::{Record, RecordBody},
+    release::{ReleaseAsked, Released},
+    requests::{PersonRequest, RequestAnswered, RequestMade},
     saves::{SaveBody, SaveOptions, SaveRead},
     types::{
-        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Keep, Limit, Listed,
-        Message, NewMessage, Posted, Quotas, Ready, SaveFacts, SaveStored, Share, ShareGiven, Slot, SlotKeep,
-        SteamSecrets, Subject, SubjectFacts, Usage, Window,
+        Account, AccountUse, Block, Chat, ChatMessages, ConfirmationKey, Consent, ConsentGiven, Deletion,
+        GuardCode, Keep, Limit, Listed, Message, NewMessage, Posted, Quotas, Ready, SaveFacts, SaveStored,
+        Share, ShareGiven, Slot, SlotKeep, SteamSecrets, Subject, SubjectFacts, Usage, Window,
     },
 };
+/// The private half of a key pair that secrets are released to; its public half is registered with a token.
+pub use oubliette_crypto::ReleaseKey;

@@ -311,24 +311,48 @@ pub struct Block {
 #[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
 pub struct SteamSecrets {
+    /// What a sign-in left behind, short-lived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
+    /// The name typed to sign in, where the account is called otherwise in the vault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
+    /// Device id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// The machine's token, with which the next sign-in needs no mailed code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard_data: Option<String>,
+    /// Base64; makes keys for confirmations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_secret: Option<String>,
     /// Password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Refresh token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// Takes the authenticator off the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation_code: Option<String>,
+    /// Base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_1: Option<String>,
+    /// Of the authenticator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial_number: Option<String>,
     /// Base64; mints guard codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_secret: Option<String>,
-    /// Base64.
+    /// SteamID64.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity_secret: Option<String>,
-    /// Device id.
+    pub steam_id: Option<String>,
+    /// Of the authenticator.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub device_id: Option<String>,
-    /// Revocation code.
+    pub token_gid: Option<String>,
+    /// `otpauth://...`
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revocation_code: Option<String>,
+    pub uri: Option<String>,
 }
 
 impl fmt::Debug for SteamSecrets {
@@ -346,9 +370,30 @@ pub struct Account {
     pub fields: Vec<String>,
     /// When they were.
     pub updated: String,
-    /// When a code was last made from them.
+    /// When last used since then: a release to the moment, codes to the day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<String>,
+    /// What for, newest first: of each kind of use, and of each purpose and recipient of a release, the last.
+    #[serde(default)]
+    pub uses: Vec<AccountUse>,
+}
+
+/// A use of a stored account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccountUse {
+    /// `guard_code`, `confirmation_key` or `release`.
+    pub kind: String,
+    /// When.
+    pub time: String,
+    /// What a release was for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// To whose key it was sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// Which fields it held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 /// A Steam Guard code.
@@ -358,6 +403,18 @@ pub struct GuardCode {
     pub code: String,
     /// End of its 30 seconds.
     pub valid_until: String,
+    /// The code after it, in the last 5 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A key for one confirmation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConfirmationKey {
+    /// Base64.
+    pub key: String,
+    /// Steam's time that it was made for, in seconds since 1970.
+    pub time: u64,
 }
 
 /// What a person agreed to.

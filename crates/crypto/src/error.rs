@@ -10,6 +10,9 @@ pub enum CryptoError {
     /// A wrong key, a wrong place or changed bytes; which of them is deliberately not said.
     #[error("sealed bytes do not open: wrong key, wrong place or damaged")]
     Unopenable,
+    /// A public key of low order: whatever is sealed to it everybody could open. A fault of whoever registered it.
+    #[error("this X25519 public key cannot be sealed to; generate a key pair anew")]
+    PublicKey,
     /// Bytes of a fixed-width value have another length. A fault of the caller or of the stored record.
     #[error("{what} is {got} bytes long, expected {expected}")]
     Length {

@@ -1,4 +1,4 @@
-//! Every label that separates one use of a key from another (docs/formats.md, sections 1, 4, 5 and 7). A label is used for
+//! Every label that separates one use of a key from another (docs/formats.md, sections 1, 4, 5 and 7, "Released answers"). A label is used for
 //! one purpose and never changes its meaning; a new purpose gets a new label.
 
 /// Step from a tree seed to a child; followed by one byte 0 or 1.
@@ -27,3 +27,7 @@ pub const ANCHOR_ROW: &[u8] = b"oubliette/v1/anchor/row";
 pub const ANCHOR_REDO: &[u8] = b"oubliette/v1/anchor/redo";
 /// Key of the row digests.
 pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";
+/// HPKE's `info` of a released answer (docs/formats.md, "Released answers").
+pub const RELEASE: &[u8] = b"oubliette/v1/release";
+/// Names a registered release key; followed by the public key.
+pub const RELEASE_KEY: &[u8] = b"oubliette/v1/release/key";

@@ -8,6 +8,7 @@
 //! | seal or open what is stored, whole, as a stream or in part | [`object`], with an [`ObjectContext`] and a [`Padding`] |
 //! | use a key outside of this crate, without leaving it on the stack | [`wiped`] |
 //! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`], [`items_through`], [`compartments_through`] |
+//! | seal an answer to a recipient outside, and open it there | [`hpke`] |
 //! | keys of a person's leaves, and forgetting them | [`Cover`] |
 //!
 //! It does not decide who may read what, and does not know where anything is stored.
@@ -18,6 +19,7 @@ pub mod cover;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod hpke;
 pub mod ids;
 pub mod kdf;
 pub mod labels;
@@ -43,5 +45,7 @@ pub use page::{
     seal_fresh_page_among, seal_page,
 };
 pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
-pub use secret::{AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, RootKey, TagKey, TreeSeed};
+pub use secret::{
+    AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, ReleaseKey, RootKey, TagKey, TreeSeed,
+};
 pub use stack::wiped;

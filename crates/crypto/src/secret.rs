@@ -93,6 +93,14 @@ secret!(
     /// The key of one leaf. Seals one value, ever.
     ObjectKey
 );
+secret!(
+    /// The private half of a recipient's key pair, to which secrets are released. Stands with the recipient, never in the vault.
+    ReleaseKey
+);
+secret!(
+    /// What the ephemeral key pair of one sealed answer is derived from.
+    ReleaseSeed
+);
 
 impl CellShare {
     /// The share that a cell keeps as `masked`; it stands in clear only where it will live.
@@ -139,6 +147,6 @@ mod tests {
 
     #[test]
     fn every_secret_hides_its_bytes_and_takes_exactly_32() {
-        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey PointerKey TreeSeed ObjectKey);
+        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed);
     }
 }

@@ -6,6 +6,8 @@
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use oubliette_crypto::hpke::{ReleaseContext, SealedRelease, open_release, seal_release};
 use oubliette_crypto::kdf::{
     anchor_digest_key, derive_root_key, derive_root_page_key, handle_tag, person_tag, root_pointer_mac,
     row_digest, verify_root_pointer,
@@ -13,7 +15,7 @@ use oubliette_crypto::kdf::{
 use oubliette_crypto::tree::tree_child;
 use oubliette_crypto::{
     AnchorKey, Branch, CellShare, Class, Cover, CryptoError, Handle, Leaf, PageHeader, PageKind, PageRef,
-    Path, TagKey, TreeSeed, VaultId, open_page, seal_fresh_page,
+    Path, ReleaseKey, TagKey, TreeSeed, VaultId, open_page, seal_fresh_page, wiped,
 };
 use oubliette_locked::{Protection, protection};
 use zeroize::Zeroize;
@@ -78,6 +80,7 @@ fn nothing_dropped_stays_in_memory() {
     roots();
     pages();
     object_keys();
+    releases();
     cuts(&LEAF, 1);
     cuts(&LONGEST, 11);
 }
@@ -135,6 +138,45 @@ fn object_keys() {
     let key = cover.derive::<CryptoError>(&LEAF, &mut |_| unreachable!()).unwrap().unwrap();
     let wanted = Wanted::new(key.expose());
     dies_with("object key", &wanted, key);
+}
+
+/// Neither end of a released answer leaves the exchange's result or what is derived from it.
+fn releases() {
+    let key = ReleaseKey::generate().unwrap();
+    let of_key = Wanted::new(key.expose());
+    let context = ReleaseContext { vault: &VAULT, release: &[2; 16], request: "r", purpose: "p" };
+    let sealed = seal_release(&key.public(), &context, b"a secret").unwrap();
+    let opened = open_release(&key, &context, &sealed).unwrap();
+    for (what, wanted) in wiped(|| exchanged(&key, &sealed)) {
+        assert_eq!(wanted.copies(), 0, "{what}");
+    }
+    dies_with("release key", &of_key, (key, opened));
+}
+
+/// The secrets of an answer by RFC 9180, as its recipient works them out.
+fn exchanged(key: &ReleaseKey, sealed: &SealedRelease) -> [(&'static str, Wanted); 4] {
+    let mac = |key: &[u8], parts: &[&[u8]]| -> [u8; 32] {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    };
+    let extract =
+        |suite: &[u8], salt: &[u8], label: &[u8], ikm: &[u8]| mac(salt, &[b"HPKE-v1", suite, label, ikm]);
+    let expand = |suite: &[u8], prk: &[u8], label: &[u8], info: &[u8]| {
+        mac(prk, &[&[0, 32], b"HPKE-v1", suite, label, info, &[1]])
+    };
+    let (kem, suite) = (b"KEM\0\x20".as_slice(), b"HPKE\0\x20\0\x01\0\x02".as_slice());
+    let public = key.public();
+    let info = [b"oubliette/v1/release".as_slice(), VAULT.as_bytes(), &public.id().0].concat();
+    let dh = x25519_dalek::x25519(*key.expose(), sealed.enc);
+    let kem_context = [sealed.enc, *public.as_bytes()].concat();
+    let shared = expand(kem, &extract(kem, &[], b"eae_prk", &dh), b"shared_secret", &kem_context);
+    let hashes = [extract(suite, &[], b"psk_id_hash", &[]), extract(suite, &[], b"info_hash", &info)];
+    let schedule = [&[0], hashes.concat().as_slice()].concat();
+    let secret = extract(suite, &shared, b"secret", &[]);
+    let once = expand(suite, &secret, b"key", &schedule);
+    let ours = [("exchange", dh), ("shared secret", shared), ("its secret", secret), ("answer's key", once)];
+    ours.map(|(what, secret)| (what, Wanted::new(&secret)))
 }
 
 /// After a cut the seeds above it are not to be found (every `step`-th is searched for), though the cover lives on.

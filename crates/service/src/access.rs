@@ -72,6 +72,12 @@ pub(crate) const ROUTES: &[Route] = {
         needs(S::CredentialsRead, GET, "/v1/subjects/{user}/credentials/steam/{account}"),
         needs(S::CredentialsWrite, DELETE, "/v1/subjects/{user}/credentials/steam/{account}"),
         needs(S::CredentialsUse, POST, "/v1/subjects/{user}/credentials/steam/{account}/guard-code"),
+        needs(S::CredentialsUse, POST, "/v1/subjects/{user}/credentials/steam/{account}/confirmation-key"),
+        needs(S::CredentialsRelease, POST, "/v1/subjects/{user}/credentials/steam/{account}/release"),
+        needs(S::SubjectsWrite, POST, "/v1/subjects/{user}/requests"),
+        needs(S::ExportRead, GET, "/v1/subjects/{user}/requests"),
+        needs(S::SubjectsWrite, PUT, "/v1/subjects/{user}/requests/{id}/answer"),
+        needs(S::AuditRead, GET, "/v1/requests"),
         needs(S::ConsentsRead, GET, "/v1/subjects/{user}/consents"),
         needs(S::ConsentsWrite, PUT, "/v1/subjects/{user}/consents/{purpose}"),
         needs(S::ConsentsWrite, DELETE, "/v1/subjects/{user}/consents/{purpose}"),
@@ -90,7 +96,7 @@ pub(crate) const ROUTES: &[Route] = {
 pub(crate) async fn authorise(
     State(app): State<App>,
     matched: MatchedPath,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     // HEAD reads what GET reads.
@@ -102,7 +108,10 @@ pub(crate) async fn authorise(
     let Some(scope) = route.scope else { return next.run(request).await };
     match grant(&app, &request) {
         Err(problem) => problem.into_response(),
-        Ok(grant) if grant.allows(scope) => next.run(request).await,
+        Ok(grant) if grant.allows(scope) => {
+            request.extensions_mut().insert(grant);
+            next.run(request).await
+        }
         Ok(grant) => {
             tracing::warn!(token = grant.name, route = route.path, needed = %scope, "refused: scope missing");
             Problem::forbidden(scope).into_response()

@@ -8,8 +8,13 @@ use crate::times;
 pub type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All of this crate.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("api_bodies", crate::routes::fuzz::bodies, crate::routes::fuzz::bodies_seeds),
+    (
+        "credential_bodies",
+        crate::routes::fuzz::credential_bodies,
+        crate::routes::fuzz::credential_bodies_seeds,
+    ),
     ("etags", crate::routes::fuzz::etags, crate::routes::fuzz::etags_seeds),
     ("operator_socket", operator, operator_seeds),
     ("times", time, time_seeds),

@@ -29,6 +29,7 @@ mod state;
 mod stream;
 mod times;
 pub mod tokens;
+mod unread;
 
 pub use self::{
     config::Config,

@@ -16,8 +16,8 @@ use crate::{
     access::{ROUTES, Route},
     problem::ProblemDocument,
     routes::{
-        blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, settings,
-        subjects,
+        blocks, chats, consents, credentials, docs, health, holds, messages, records, requests, saves,
+        settings, subjects,
     },
 };
 
@@ -66,6 +66,8 @@ use crate::{
         credentials::get,
         credentials::delete,
         credentials::guard_code,
+        credentials::confirmation_key,
+        credentials::release,
         consents::history,
         consents::give,
         consents::withdraw,
@@ -77,6 +79,10 @@ use crate::{
         records::put,
         records::get,
         records::delete,
+        requests::add,
+        requests::list,
+        requests::answer,
+        requests::open,
     )
 )]
 struct Document;
@@ -143,6 +149,9 @@ fn complete(operation: &mut Operation, route: &Route) {
             if operation.request_body.is_some() {
                 refusals.extend([("408", "the body stopped arriving"), ("413", "too large")]);
                 refusals.push(("415", "wrong media type"));
+            }
+            if route.path.ends_with("/release") {
+                refusals.push(("409", "a request of this name was answered before"));
             }
             if route.path.ends_with("/{slot}") && route.method != Method::DELETE {
                 refusals.extend([("412", "another version stands; see `current`")]);

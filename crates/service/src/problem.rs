@@ -255,6 +255,7 @@ impl From<VaultError> for Problem {
                 of(S::FORBIDDEN, "guardian_consent_required", "A guardian's consent is missing")
             }
             VaultError::RegionMismatch => of(S::FORBIDDEN, "region_mismatch", "Another region"),
+            VaultError::Replayed => of(S::CONFLICT, "replayed", "The request was answered before"),
             VaultError::VersionConflict { current } => Self::version_conflict(current.as_deref(), None),
             VaultError::RangeUnsatisfiable { size } => Self::range_unsatisfiable(size),
             VaultError::TooLarge { .. } => of(S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
@@ -310,6 +311,7 @@ mod tests {
         assert_eq!(status_and_code(VaultError::PeerGone), (410, "peer_gone"));
         assert_eq!(status_and_code(VaultError::BlockedByRecipient), (403, "blocked_by_recipient"));
         assert_eq!(status_and_code(VaultError::VersionConflict { current: None }), (412, "version_conflict"));
+        assert_eq!(status_and_code(VaultError::Replayed), (409, "replayed"));
         assert_eq!(status_and_code(VaultError::DiskFull), (507, "quota_exceeded"));
         let full =
             |asked, limit| VaultError::QuotaExceeded { class: "saves", what: "bytes", used: 5, asked, limit };

@@ -56,6 +56,9 @@ pub enum VaultError {
     /// The person's data would stand in another region than theirs.
     #[error("this person belongs to another region; record their consent `cross_border` first")]
     RegionMismatch,
+    /// A request for a release whose name was answered before.
+    #[error("a request of this name was answered before; each request needs a new random name")]
+    Replayed,
     /// A conditional write met another state.
     #[error("the condition does not hold: another version is current; read it and try again")]
     VersionConflict {

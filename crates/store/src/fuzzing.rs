@@ -13,12 +13,14 @@ use crate::page::Page;
 use crate::rows::{Place, Value};
 
 /// All of this crate.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
+    ("credential_facts", crate::credentials::fuzz::facts, crate::credentials::fuzz::facts_seeds),
     ("cursor", cursor, cursor_seeds),
     ("facts", facts, facts_seeds),
     ("frames", crate::objects::fuzz::frames, crate::objects::fuzz::frames_seeds),
     ("head", crate::objects::fuzz::head, crate::objects::fuzz::head_seeds),
     ("message_id", crate::chats::fuzz::run, crate::chats::fuzz::seeds),
+    ("person_request", crate::requests::fuzz, crate::requests::fuzz_seeds),
     ("row_key", row_key, row_key_seeds),
     ("row_value", row_value, row_value_seeds),
     ("vault_marker", crate::vault::fuzz::marker, crate::vault::fuzz::marker_seeds),

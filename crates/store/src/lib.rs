@@ -58,6 +58,7 @@ mod policy;
 mod profile;
 mod quota;
 mod records;
+mod requests;
 mod reserve;
 mod rows;
 mod saves;
@@ -71,16 +72,24 @@ mod withdrawal;
 
 pub use chats::{Body, ChatInfo, Chats, Message, NewMessage, Posted, Window};
 pub use consents::{ConsentEvent, ConsentGiven, Consents};
-pub use credentials::{AccountInfo, Credentials, GuardCode, SteamFields};
+pub use credentials::{
+    AccountInfo, ConfirmationKey, Credentials, GuardCode, Recipient, ReleaseRequest, Released, SteamFields,
+    Use, UseKind,
+};
 pub use errors::VaultError;
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};
 pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, Steady, SystemClock, VaultOptions, steady};
+/// Where secrets are released to.
+pub use oubliette_crypto::hpke::{ReleaseKeyId, ReleasePublicKey};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use policy::{ConsentRule, Policy, RecordRule, Retention};
 pub use quota::{Quota, Quotas};
 pub use records::{RecordInfo, RecordOptions, RecordReader, Records};
+pub use requests::{
+    DAYS_TO_ANSWER, OpenRequest, RequestAnswer, RequestInfo, RequestKind, RequestOutcome, Requests, UserName,
+};
 pub use saves::{
     Audience, Condition, Keep, KeepRules, PutOptions, SaveInfo, SaveReader, Saves, Share, ShareInfo,
     SlotInfo, SlotKeep,

@@ -53,6 +53,7 @@ pub(crate) fn slot_value(compartment: u32) -> Option<SlotValue> {
 pub(crate) fn holds_one(compartment: u32) -> bool {
     compartment == FACTS || compartment == QUOTA || slot_value(compartment).is_some()
 }
+pub(crate) const REQUESTS: u32 = 32;
 
 const MAX_REGION: usize = 64;
 /// Nobody alive was born before.

@@ -21,6 +21,7 @@ pub(crate) enum Doubt {
     Record { who: usize, id: Canary, new: Canary },
     Hold { who: usize, new: Canary },
     Lift { who: usize },
+    Use { who: usize, account: Canary, new: Canary },
 }
 
 impl History {
@@ -125,12 +126,20 @@ impl History {
                 person.maybe.push(new);
                 let known = person.accounts.iter_mut().find(|known| known.name == account);
                 match known {
-                    Some(known) => person.maybe.extend(known.password.take()),
+                    Some(known) => {
+                        person.maybe.extend(known.password.take());
+                        person.maybe.append(&mut known.uses);
+                    }
                     None if there(&account) => {
-                        person.accounts.push(Account { name: account, password: None })
+                        person.accounts.push(Account { name: account, password: None, uses: Vec::new() })
                     }
                     None => person.maybe.push(account),
                 }
+            }
+            Doubt::Use { who, account, new } => {
+                let person = &mut self.people[who];
+                let known = person.accounts.iter_mut().find(|known| known.name == account && there(&new));
+                known.map_or(&mut person.maybe, |known| &mut known.uses).push(new);
             }
         }
     }

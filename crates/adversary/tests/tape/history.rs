@@ -28,6 +28,8 @@ pub(crate) struct History {
     pub(crate) readers: Vec<(usize, SaveReader)>,
     /// What the event under way adds, should the power go.
     pub(crate) doubt: Doubt,
+    /// Encapsulated keys of released answers.
+    pub(crate) released: Vec<[u8; 32]>,
     /// Key times blob, over all seizures.
     pub(crate) trials: u64,
     /// Events that did something, by name.
@@ -44,6 +46,7 @@ impl History {
             backup: None,
             readers: Vec::new(),
             doubt: Doubt::Nothing,
+            released: Vec::new(),
             trials: 0,
             done: BTreeMap::new(),
         };
@@ -75,7 +78,9 @@ impl History {
     pub(crate) fn seize(&mut self) -> Result<(), Leak> {
         let live = self.live();
         let gone = self.gone(&self.planted, &live);
-        let report = self.search(&self.world.seize().unwrap(), &live, &gone)?;
+        let everything = self.world.seize().unwrap();
+        self.no_answer_is_kept(&everything);
+        let report = self.search(&everything, &live, &gone)?;
         for person in &self.people {
             let confirmed = report.confirms(person.id.as_str());
             assert!(!person.alive || confirmed, "a living person's tag is in no page");
@@ -85,6 +90,17 @@ impl History {
             judge(&close(&self.world.seize_present(copy).unwrap()), &live, &gone)?;
         }
         Ok(())
+    }
+
+    /// What was sealed to somebody outside stands nowhere. A few of the latest are looked for.
+    fn no_answer_is_kept(&self, everything: &Evidence) {
+        let heads: Vec<&[u8]> = self.released.iter().rev().take(3).map(|enc| &enc[..8]).collect();
+        let Evidence { rows, blobs, pages, other, logs, cells, .. } = everything;
+        let pairs = rows.iter().chain(blobs).flat_map(|(key, value)| [key, value]);
+        for bytes in pairs.chain(pages).chain(other).chain(cells).chain([logs]) {
+            let kept = bytes.windows(8).any(|window| heads.contains(&window));
+            assert!(!kept, "a released answer is kept");
+        }
     }
 
     /// User ids of people who are gone.

@@ -66,6 +66,7 @@ impl Seen {
         }
         for account in subject.credentials().list_steam()? {
             self.text(&account.account);
+            account.uses.iter().for_each(|used| self.text(used.purpose.as_deref().unwrap_or_default()));
         }
         for record in subject.records().list(None, &whole())?.items {
             self.text(&record.id);

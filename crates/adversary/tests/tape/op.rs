@@ -104,6 +104,11 @@ pub(crate) enum Op {
     Lift {
         who: usize,
     },
+    /// A password is sealed to somebody outside.
+    Release {
+        who: usize,
+        spot: usize,
+    },
     Move {
         who: usize,
     },

@@ -43,6 +43,8 @@ pub(crate) struct Slot {
 pub(crate) struct Account {
     pub(crate) name: Canary,
     pub(crate) password: Option<Canary>,
+    /// Purposes of releases since it was stored.
+    pub(crate) uses: Vec<Canary>,
 }
 
 /// A record; its id is a canary.
@@ -100,6 +102,7 @@ impl Person {
         for record in &mut self.records {
             record.content.take_if(|content| !seen.contains(content));
         }
+        self.accounts.iter_mut().for_each(|account| account.uses.retain(|used| seen.contains(used)));
         let after: BTreeSet<Canary> = self.canaries().into_iter().cloned().collect();
         before.difference(&after).cloned().collect()
     }
@@ -126,6 +129,6 @@ impl Record {
 
 impl Account {
     fn canaries(&self) -> impl Iterator<Item = &Canary> {
-        [&self.name].into_iter().chain(&self.password)
+        [&self.name].into_iter().chain(&self.password).chain(&self.uses)
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use oubliette_adversary::WorldError;
+use oubliette_adversary::{Canary, WorldError};
+use oubliette_crypto::hpke::{ReleaseContext, SealedRelease, open_release};
+use oubliette_crypto::{ReleaseKey, VaultId};
 use oubliette_store::{
-    Audience, Body, ConsentGiven, ErasureOutcome, Keep, NewHold, NewMessage, PutOptions, RecordOptions,
-    Share, SteamFields, SubjectFacts, VaultError,
+    Audience, Body, ConsentGiven, ErasureOutcome, Keep, NewHold, NewMessage, PutOptions, Recipient,
+    RecordOptions, ReleaseRequest, Share, SteamFields, SubjectFacts, VaultError,
 };
 
 use crate::conversations::Message;
@@ -42,6 +44,7 @@ impl History {
             Op::WithdrawRecords { who } => self.living(who, |it| it.withdraw_records(who)),
             Op::Hold { who } => self.living(who, |it| it.hold(who)),
             Op::Lift { who } => self.living(who, |it| it.lift(who)),
+            Op::Release { who, spot } => self.living(who, |it| it.release(who, spot)),
             Op::Move { who } => self.living(who, |it| it.settle(who, false)),
             Op::Erase { who } => self.living(who, |it| it.erase(who)),
             Op::Reopen { who } if !self.people[who].alive => self.settle(who, true),
@@ -317,10 +320,49 @@ impl History {
         }
         let accounts = &mut self.people[who].accounts;
         match accounts.iter_mut().find(|account| account.name == name) {
-            Some(account) => account.password = Some(password),
-            None => accounts.push(Account { name, password: Some(password) }),
+            Some(account) => *account = Account { name, password: Some(password), uses: Vec::new() },
+            None => accounts.push(Account { name, password: Some(password), uses: Vec::new() }),
         }
         self.did("set steam");
+        Ok(())
+    }
+
+    /// The recipient opens the answer; of what travelled nothing is to be found in the vault.
+    fn release(&mut self, who: usize, spot: usize) -> Done {
+        let purpose = self.plant();
+        let Some(account) = self.people[who].accounts.get(spot) else { return Ok(()) };
+        let (name, password) = (account.name.clone(), account.password.clone());
+        self.doubt = Doubt::Use { who, account: name.clone(), new: purpose.clone() };
+        let key = ReleaseKey::generate()?;
+        let asked = ReleaseRequest {
+            fields: vec!["password".to_owned()],
+            purpose: purpose.as_str().to_owned(),
+            request: None,
+            recipient: Recipient { name: "host".to_owned(), key: key.public().id().to_string() },
+            key: key.public(),
+        };
+        let released = match self.subject(who)?.credentials().release(name.as_str(), &asked) {
+            Err(VaultError::ConsentRequired { .. }) => return self.consent(who),
+            other => other?,
+        };
+        let vault = VaultId(u128::from_str_radix(&released.vault, 16)?.to_be_bytes());
+        let release = u128::from_str_radix(&released.release, 16)?.to_be_bytes();
+        let context = ReleaseContext {
+            vault: &vault,
+            release: &release,
+            request: &released.request,
+            purpose: &released.purpose,
+        };
+        let sealed = SealedRelease { enc: released.enc, ciphertext: released.ciphertext };
+        let opened = open_release(&key, &context, &sealed)?;
+        assert!(password.is_none_or(|password| Canary::all_in(&opened).contains(&password)));
+        self.released.push(sealed.enc);
+        let accounts = &mut self.people[who].accounts;
+        accounts
+            .iter_mut()
+            .filter(|account| account.name == name)
+            .for_each(|account| account.uses.push(purpose.clone()));
+        self.did("release");
         Ok(())
     }
 

@@ -123,6 +123,7 @@ impl Sketch {
         }
         if person.accounts > 0 {
             may(1, (0..person.accounts).prop_map(move |spot| Op::ForgetSteam { who, spot }).boxed());
+            may(1, (0..person.accounts).prop_map(move |spot| Op::Release { who, spot }).boxed());
         }
         for to in (0..PEOPLE).filter(|to| *to != who && self.people[*to].alive) {
             may(2, any::<bool>().prop_map(move |long| Op::Say { who, to, long }).boxed());
@@ -195,9 +196,12 @@ impl Sketch {
         }
         self.suspense = match op {
             Op::Seize => false,
-            Op::Put { .. } | Op::Say { .. } | Op::Lend { .. } | Op::Hold { .. } | Op::Share { .. } => {
-                self.suspense
-            }
+            Op::Put { .. }
+            | Op::Say { .. }
+            | Op::Lend { .. }
+            | Op::Hold { .. }
+            | Op::Share { .. }
+            | Op::Release { .. } => self.suspense,
             _ => true,
         };
     }

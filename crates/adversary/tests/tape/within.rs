@@ -17,6 +17,7 @@ const BEFORE: &[Op] = &[
     Op::Say { who: 1, to: 0, long: true },
     Op::Consent { who: 0 },
     Op::SetSteam { who: 0, spot: 0 },
+    Op::Release { who: 0, spot: 0 },
     Op::ForgetVersion { who: 0, spot: 0, nth: 0 },
     Op::Put { who: 1, spot: 0, size: Size::Dense },
     Op::Put { who: 2, spot: 0, size: Size::Small },

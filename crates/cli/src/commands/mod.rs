@@ -7,6 +7,7 @@ mod doctor;
 mod fsck;
 mod hold;
 mod record;
+mod request;
 mod save;
 mod serve;
 mod status;
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Records of the purposes that the settings name, through the service
     #[command(subcommand)]
     Record(record::Command),
+    /// What people ask for under their rights, and by when it is due; through the service
+    #[command(subcommand)]
+    Request(request::Command),
     /// Read and authenticate everything; exit code 5 if anything is wrong
     Fsck(fsck::Arguments),
     /// The whole story on sample data, in a temporary folder: store, steal, erase, restore, check
@@ -77,6 +81,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Credential(command) => credential::run(command, settings, output),
         Command::Hold(command) => hold::run(command, settings, output),
         Command::Record(command) => record::run(command, settings, output),
+        Command::Request(command) => request::run(command, settings, output),
         Command::Fsck(arguments) => fsck::run(arguments, settings, output),
         Command::Tour => tour::run(settings, output),
         Command::Bench(arguments) => bench::run(arguments, output),

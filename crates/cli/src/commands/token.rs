@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use oubliette_service::{
     Tokens,
-    tokens::{Scope, TokenInfo},
+    tokens::{RegisteredKey, Scope, TokenInfo},
 };
 use serde_json::json;
 
@@ -23,6 +23,9 @@ pub(crate) enum Command {
         /// When it ends: a number and s, m, h, d or w [default: never]
         #[arg(long, value_name = "90d", value_parser = duration)]
         expires: Option<u64>,
+        /// A public key that secrets may be released to with this token (see `credential keygen`); can be repeated
+        #[arg(long = "release-key", value_name = "[NAME=]KEY")]
+        release_keys: Vec<RegisteredKey>,
     },
     /// Names, scopes and times; never the tokens
     List,
@@ -42,9 +45,9 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
     }
     let tokens = Tokens::open(&settings.data);
     match command {
-        Command::Create { name, scopes, expires } => {
+        Command::Create { name, scopes, expires, release_keys } => {
             let expires = expires.map(|seconds| now().saturating_add(seconds.saturating_mul(1_000_000)));
-            let (secret, info) = tokens.create(&name, &scopes, expires)?;
+            let (secret, info) = tokens.create_with_keys(&name, &scopes, expires, release_keys)?;
             let value = json!({ "token": secret.reveal(), "info": info });
             output.result(&value, || vec![secret.reveal().to_owned()]);
         }
@@ -67,7 +70,8 @@ fn line(token: &TokenInfo) -> String {
         Some(_) => " (expires)",
         None => "",
     };
-    format!("{}{state}: {}", token.name, scopes.join(" "))
+    let keys = token.release_keys.iter().map(|key| format!("; releases to {} ({})", key.name(), key.id()));
+    format!("{}{state}: {}{}", token.name, scopes.join(" "), keys.collect::<String>())
 }
 
 fn now() -> u64 {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Paging;
 use super::consents::ConsentBody;
-use super::credentials::SteamBody;
+use super::credentials::{CodeBody, ConfirmationBody, Merge, ReleaseBody, SteamBody};
 use super::holds::HoldBody;
 use super::messages::{BatchBody, ForgetParams, MessageBody, WindowParams};
 use super::subjects::{Reopen, SubjectBody};
@@ -28,6 +28,36 @@ pub(crate) fn bodies(input: &[u8]) {
         6 => body::<HoldBody>(text),
         _ => queries(text),
     }
+}
+
+/// Input: `what:1 ‖ text`, of a body that asks for something of stored credentials, or of a query string; as [`bodies`].
+pub(crate) fn credential_bodies(input: &[u8]) {
+    let Some((what, text)) = input.split_first() else { return };
+    match what % 4 {
+        0 => body::<ReleaseBody>(text),
+        1 => body::<CodeBody>(text),
+        2 => body::<ConfirmationBody>(text),
+        _ => {
+            let text = std::str::from_utf8(text).unwrap_or_default();
+            let Ok(uri) = format!("/v1/x?{text}").parse::<Uri>() else { return };
+            let _refused = Query::<Merge>::try_from_uri(&uri).is_err();
+        }
+    }
+}
+
+pub(crate) fn credential_bodies_seeds() -> Vec<Vec<u8>> {
+    let texts = [
+        (
+            0,
+            format!(r#"{{"fields":["password"],"purpose":"{SECRET}","recipient":"h","request":"{SECRET}"}}"#),
+        ),
+        (0, r#"{"fields":[],"purpose":"p","recipient":"h"}"#.to_owned()),
+        (1, r#"{"offset":-3}"#.to_owned()),
+        (1, "{}".to_owned()),
+        (2, format!(r#"{{"tag":"{SECRET}","offset":3}}"#)),
+        (3, "merge=true".to_owned()),
+    ];
+    texts.map(|(what, text)| [&[what], text.as_bytes()].concat()).to_vec()
 }
 
 fn body<T: DeserializeOwned>(json: &[u8]) {

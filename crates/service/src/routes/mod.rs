@@ -10,6 +10,7 @@ pub(crate) mod health;
 pub(crate) mod holds;
 pub(crate) mod messages;
 pub(crate) mod records;
+pub(crate) mod requests;
 pub(crate) mod saves;
 pub(crate) mod settings;
 pub(crate) mod subjects;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{access, finish, problem::Problem, state::App};
+use crate::{access, finish, problem::Problem, state::App, unread};
 
 /// All routes with their middleware.
 pub(crate) fn router(app: App) -> Router {
@@ -70,6 +71,11 @@ pub(crate) fn router(app: App) -> Router {
         .route(&at(subject, "/credentials/steam"), get(credentials::list))
         .route(account, put(credentials::put).get(credentials::get).delete(credentials::delete))
         .route(&at(account, "/guard-code"), post(credentials::guard_code))
+        .route(&at(account, "/confirmation-key"), post(credentials::confirmation_key))
+        .route(&at(account, "/release"), post(credentials::release))
+        .route(&at(subject, "/requests"), post(requests::add).get(requests::list))
+        .route(&at(subject, "/requests/{id}/answer"), put(requests::answer))
+        .route("/v1/requests", get(requests::open))
         .route(&at(subject, "/consents"), get(consents::history))
         .route(&at(subject, "/consents/{purpose}"), put(consents::give).delete(consents::withdraw))
         .route(&at(subject, "/holds"), get(holds::list))
@@ -85,6 +91,7 @@ pub(crate) fn router(app: App) -> Router {
         .route_layer(from_fn(finish::note_route))
         .fallback(no_such_route)
         .with_state(app)
+        .layer(from_fn(unread::close))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn(finish::finish))
 }

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Scope, TokenError};
+use super::{RegisteredKey, Scope, TokenError};
 use crate::times;
 
 /// A token as the operator sees it.
@@ -27,6 +27,9 @@ pub struct TokenInfo {
     /// When it ends.
     #[serde(with = "rfc3339_option", default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
+    /// To whom secrets may be released for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release_keys: Vec<RegisteredKey>,
 }
 
 /// A token as stored.
@@ -232,6 +235,7 @@ pub(crate) fn fuzz_file_seeds() -> Vec<Vec<u8>> {
             scopes: Scope::ALL.iter().take(2).copied().collect(),
             created: 1_700_000_000_000_000,
             expires,
+            release_keys: expires.map(|_| super::release_key::sample()).into_iter().collect(),
         };
         StoredToken::new([7; 32], &info)
     };

@@ -4,6 +4,7 @@
 //! the next request. If it cannot be read, nobody is let in: a damaged list of tokens must not outlive a revocation.
 
 mod file;
+mod release_key;
 mod scope;
 
 use std::{
@@ -20,6 +21,7 @@ use self::file::{Stamp, StoredToken};
 pub(crate) use self::file::{fuzz_file, fuzz_file_seeds};
 pub use self::{
     file::TokenInfo,
+    release_key::RegisteredKey,
     scope::{Scope, UnknownScope},
 };
 use crate::times;
@@ -60,9 +62,17 @@ pub struct Grant {
     /// The token's name, for the operator's eyes.
     pub name: String,
     scopes: Arc<[Scope]>,
+    release_keys: Arc<[RegisteredKey]>,
 }
 
 impl Grant {
+    /// The key that secrets may be released to for this token, by its name or id.
+    pub fn release_key(&self, named: &str) -> Option<&RegisteredKey> {
+        // A name first: whoever registered a key under the id of another meant this one.
+        let by_name = self.release_keys.iter().find(|key| key.name() == named);
+        by_name.or_else(|| self.release_keys.iter().find(|key| key.id() == named))
+    }
+
     /// Whether the token carries this scope.
     pub fn allows(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
@@ -131,14 +141,30 @@ impl Tokens {
         scopes: &[Scope],
         expires: Option<u64>,
     ) -> Result<(TokenSecret, TokenInfo), TokenError> {
+        self.create_with_keys(name, scopes, expires, Vec::new())
+    }
+
+    /// Makes a token with the keys that secrets may be released to for it.
+    pub fn create_with_keys(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        expires: Option<u64>,
+        keys: Vec<RegisteredKey>,
+    ) -> Result<(TokenSecret, TokenInfo), TokenError> {
         if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
             return Err(TokenError::Invalid("a token's name is 1 to 64 printable characters"));
         }
         if scopes.is_empty() {
             return Err(TokenError::Invalid("a token needs at least one scope"));
         }
+        if !release_key::are_distinct(&keys) {
+            return Err(TokenError::Invalid(
+                "two release keys of a token have the same name, or are the same",
+            ));
+        }
         let secret = TokenSecret::generate()?;
-        let info = self.add(&secret, name, scopes, expires)?;
+        let info = self.add(&secret, name, scopes, expires, keys)?;
         Ok((secret, info))
     }
 
@@ -148,11 +174,12 @@ impl Tokens {
         name: &str,
         scopes: &[Scope],
         expires: Option<u64>,
+        release_keys: Vec<RegisteredKey>,
     ) -> Result<TokenInfo, TokenError> {
         let mut scopes = scopes.to_vec();
         scopes.sort_unstable();
         scopes.dedup();
-        let info = TokenInfo { name: name.to_owned(), scopes, created: times::now(), expires };
+        let info = TokenInfo { name: name.to_owned(), scopes, created: times::now(), expires, release_keys };
         let stored = StoredToken::new(hash(secret.reveal()), &info);
         file::change(&self.folder, |tokens| {
             if tokens.iter().any(|token| token.info.name == name) {
@@ -174,7 +201,7 @@ impl Tokens {
         // The list comes last: a crash in between leaves a folder without tokens, and the next start begins again.
         let secret = TokenSecret::generate()?;
         file::write_secret(&path, secret.reveal())?;
-        self.add(&secret, "dev", Scope::ALL, None)?;
+        self.add(&secret, "dev", Scope::ALL, None, Vec::new())?;
         Ok(Some(path))
     }
 
@@ -213,6 +240,7 @@ impl Tokens {
         Ok(found.filter(|token| token.info.expires.is_none_or(|expires| now < expires)).map(|token| Grant {
             name: token.info.name.clone(),
             scopes: token.info.scopes.as_slice().into(),
+            release_keys: token.info.release_keys.as_slice().into(),
         }))
     }
 }

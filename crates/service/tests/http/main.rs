@@ -13,5 +13,7 @@ mod limits;
 mod prefetch;
 mod records;
 mod refusals;
+mod release;
+mod requests;
 mod saves;
 mod support;

@@ -1,23 +1,34 @@
 //! Platform credentials: stored with consent, never returned in the clear, used inside the vault.
 //!
 //! An account is a compartment named by its meta. Its items are the stored fields, of which the newest count, and *uses*: when the
-//! account was used, to the day. A use is an item of its own and not an update, because an update would cut and so rewrite the
+//! account was used and what for. A use is an item of its own and not an update, because an update would cut and so rewrite the
 //! root at every sign-in; the next change of the fields cuts them all.
+//!
+//! What is stored is used in two ways. Codes and keys are made inside ([`Credentials::guard_code`],
+//! [`Credentials::confirmation_key`]). A field itself leaves only sealed to a recipient ([`Credentials::release`]).
 
+mod account;
+mod confirmation;
 mod fields;
+pub(crate) mod fuzz;
 mod guard;
+mod release;
+mod secret;
 mod uses;
 
+pub use confirmation::ConfirmationKey;
 pub use fields::SteamFields;
 pub use guard::GuardCode;
+pub use release::{Recipient, ReleaseRequest, Released};
+pub use uses::{Use, UseKind};
 
+use account::Facts;
 use oubliette_crypto::{Class, Path};
 use oubliette_engine::Batch;
-use serde::{Deserialize, Serialize};
 
 use crate::names::{Meta, Name, Spot};
-use crate::person::{BATCH_ROWS, Person};
-use crate::rows::{Bounds, Place, Run};
+use crate::person::Person;
+use crate::rows::{Bounds, Run};
 use crate::usage::Room;
 use crate::{Deletion, VaultError, check};
 
@@ -25,6 +36,12 @@ use crate::{Deletion, VaultError, check};
 pub(crate) const STEAM_CREDENTIALS: &str = "steam_credentials";
 
 const NO_ACCOUNT: VaultError = VaultError::NotFound { what: "account" };
+const NO_SECRET: VaultError = VaultError::NotFound { what: "shared secret" };
+const NO_IDENTITY: VaultError = VaultError::NotFound { what: "identity secret" };
+
+const MICROS: u64 = 1_000_000;
+/// Seconds by which Steam's clock may be said to differ from the vault's.
+const MAX_OFFSET: u64 = 24 * 3600;
 
 /// One person's credentials.
 #[derive(Clone)]
@@ -41,8 +58,10 @@ pub struct AccountInfo {
     pub fields: Vec<String>,
     /// When they were stored, in microseconds since 1970.
     pub updated: u64,
-    /// The beginning of the day (UTC) of the last use since then, in microseconds since 1970.
+    /// When last used since then, in microseconds since 1970: a release to the moment, codes to the beginning of the day (UTC).
     pub last_used: Option<u64>,
+    /// What for, newest first: of each kind of use, and of each purpose and recipient of a release, the last.
+    pub uses: Vec<Use>,
 }
 
 /// Not whose account.
@@ -52,36 +71,29 @@ impl std::fmt::Debug for AccountInfo {
             .field("fields", &self.fields)
             .field("updated", &self.updated)
             .field("last_used", &self.last_used)
+            .field("uses", &self.uses.len())
             .finish_non_exhaustive()
     }
-}
-
-/// The facts of an item (docs/formats.md, section 8).
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Facts {
-    /// Names of the fields; their values are the content.
-    Fields(Vec<String>),
-    /// When used, in microseconds since 1970; no content.
-    Used(u64),
-}
-
-/// The newest fields of an account and the uses since.
-struct Account {
-    place: Place,
-    row: Vec<u8>,
-    fields: Vec<String>,
-    updated: u64,
-    last_used: Option<u64>,
-    uses: Vec<Place>,
 }
 
 impl Credentials {
     /// Stores the fields of an account in place of what was stored before, which is cut.
     ///
     /// # Errors
-    /// [`VaultError::ConsentRequired`]; [`VaultError::Invalid`] for an unknown field or a shared secret that is none.
+    /// [`VaultError::ConsentRequired`]; [`VaultError::Invalid`], naming the field, for one that is unknown or holds what it cannot be.
     pub fn set_steam(&self, account: &str, fields: SteamFields) -> Result<AccountInfo, VaultError> {
+        self.store(account, fields, false)
+    }
+
+    /// The same, but fields that are stored and not named here stay. An account that is not there comes to be.
+    ///
+    /// # Errors
+    /// As [`Credentials::set_steam`].
+    pub fn merge_steam(&self, account: &str, fields: SteamFields) -> Result<AccountInfo, VaultError> {
+        self.store(account, fields, true)
+    }
+
+    fn store(&self, account: &str, fields: SteamFields, merge: bool) -> Result<AccountInfo, VaultError> {
         let name = account_name(account)?;
         fields.check()?;
         let limits = self.person.limits()?;
@@ -91,6 +103,7 @@ impl Credentials {
         self.person.require_consent(STEAM_CREDENTIALS)?;
         let run = Run::items(Class::Credentials, spot.compartment());
         let _lock = self.person.vault.slots.lock((self.person.handle(), run));
+        let fields = if merge { self.over_stored(&name, fields)? } else { fields };
         let names = fields.names();
         let facts = serde_json::to_vec(&Facts::Fields(names.clone()))
             .map_err(|_| VaultError::invalid("fields", "cannot be stored"))?;
@@ -115,7 +128,21 @@ impl Credentials {
             self.person.learn(Class::Credentials, run.compartment, meta);
         }
         self.person.cut_older(place)?;
-        Ok(AccountInfo { account: account.to_owned(), fields: names, updated, last_used: None })
+        Ok(AccountInfo {
+            account: account.to_owned(),
+            fields: names,
+            updated,
+            last_used: None,
+            uses: Vec::new(),
+        })
+    }
+
+    fn over_stored(&self, name: &Name, fields: SteamFields) -> Result<SteamFields, VaultError> {
+        match self.account(name) {
+            Ok(stored) => Ok(fields.over(self.secrets(&stored)?)),
+            Err(VaultError::NotFound { .. }) => Ok(fields),
+            Err(other) => Err(other),
+        }
     }
 
     /// What is stored for an account.
@@ -159,49 +186,17 @@ impl Credentials {
         }
         Ok(deletion)
     }
-
-    fn account(&self, name: &Name) -> Result<Account, VaultError> {
-        let compartment = self.person.named(Class::Credentials, name)?.ok_or(NO_ACCOUNT)?.compartment;
-        let run = Run::items(Class::Credentials, compartment);
-        let (mut uses, mut last_used) = (Vec::new(), None);
-        // Newest first: uses, then the fields they used. There are few of both.
-        for (place, row) in self.person.rows(run, 0..=u64::MAX, BATCH_ROWS, true)? {
-            let opened = match self.person.open(place, &row) {
-                Err(VaultError::Forgotten) => continue,
-                other => other?,
-            };
-            match opened.facts_as()? {
-                Facts::Used(at) => {
-                    last_used = last_used.max(Some(at));
-                    uses.push(place);
-                }
-                Facts::Fields(fields) => {
-                    let updated = opened.created;
-                    return Ok(Account { place, row, fields, updated, last_used, uses });
-                }
-            }
-        }
-        Err(NO_ACCOUNT)
-    }
 }
 
-impl Person {
-    /// The place of the fields that count in an account's run.
-    pub(crate) fn newest_fields(&self, run: Run) -> Result<Option<Place>, VaultError> {
-        for (place, row) in self.rows(run, 0..=u64::MAX, BATCH_ROWS, true)? {
-            if !self.is_cut(place)? && matches!(self.open(place, &row)?.facts_as()?, Facts::Fields(_)) {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
+/// Steam's time in seconds since 1970, where its clock is `offset` seconds ahead of ours.
+fn steam_time(now: u64, offset: i64) -> Result<u64, VaultError> {
+    if offset.unsigned_abs() > MAX_OFFSET {
+        return Err(VaultError::invalid(
+            "offset",
+            format!("must be at most {MAX_OFFSET} seconds either way"),
+        ));
     }
-}
-
-impl Account {
-    fn info(self, account: &str) -> AccountInfo {
-        let Self { fields, updated, last_used, .. } = self;
-        AccountInfo { account: account.to_owned(), fields, updated, last_used }
-    }
+    Ok((now / MICROS).saturating_add_signed(offset))
 }
 
 fn account_name(account: &str) -> Result<Name, VaultError> {

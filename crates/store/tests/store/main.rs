@@ -23,6 +23,8 @@ mod quota;
 mod races;
 mod records;
 mod regions;
+mod release;
+mod requests;
 mod restore;
 mod retention;
 mod saves;
