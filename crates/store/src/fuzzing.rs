@@ -13,7 +13,9 @@ use crate::page::Page;
 use crate::rows::{Place, Value};
 
 /// All of this crate.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
+    ("audit_file", crate::audit::fuzz::file, crate::audit::fuzz::file_seeds),
+    ("audit_record", crate::audit::fuzz::record, crate::audit::fuzz::record_seeds),
     ("cursor", cursor, cursor_seeds),
     ("facts", facts, facts_seeds),
     ("frames", crate::objects::fuzz::frames, crate::objects::fuzz::frames_seeds),
