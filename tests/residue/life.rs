@@ -12,6 +12,8 @@ pub(crate) struct Life {
     said: [Canary; 3],
     password: Canary,
     evidence: Canary,
+    /// An `Idempotency-Key`; only its digest is stored.
+    pub(crate) key: Canary,
     /// Whether more than the name was stored.
     lived: std::cell::Cell<bool>,
 }
@@ -27,6 +29,7 @@ impl Life {
             said: std::array::from_fn(|_| fresh()),
             password: fresh(),
             evidence: fresh(),
+            key: fresh(),
             lived: false.into(),
         }
     }
@@ -54,6 +57,12 @@ impl Life {
             let message = NewMessage { body: body.as_str().to_owned(), ..NewMessage::default() };
             client.send_message(user, friend.as_str(), &message).unwrap();
         }
+        // Forgotten again at once, and the answer that is kept of it dies with the person.
+        let keyed = client.with_idempotency_key(self.key.as_str());
+        let own = keyed.put_save(user, game, "keyed", &mut &b"x"[..], &SaveOptions::default()).unwrap();
+        let again = keyed.put_save(user, game, "keyed", &mut &b"x"[..], &SaveOptions::default()).unwrap();
+        assert_eq!(own.etag, again.etag);
+        client.forget_save(user, game, "keyed", None).unwrap();
         let evidence = Some(self.evidence.as_str().to_owned());
         let given = ConsentGiven { evidence, ..ConsentGiven::default() };
         client.give_consent(user, "steam_credentials", &given).unwrap();

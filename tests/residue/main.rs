@@ -58,6 +58,7 @@ fn an_erased_person_is_in_no_file_and_no_old_copy_opens_them() {
     needles.extend(before.cell.difference(&after.cell).map(|share| share.to_vec()));
     needles.extend(masks(&std::fs::read(at("old/root.cell")).unwrap()));
     needles.extend(leaver.canaries().iter().flat_map(|canary| forms::of(canary.as_str())));
+    needles.extend(forms::of(leaver.key.as_str()));
     let files = folder::files(&data);
     for (path, bytes) in &files {
         assert_eq!(forms::find(bytes, &needles), None, "{} holds something of the person", path.display());
@@ -68,6 +69,12 @@ fn an_erased_person_is_in_no_file_and_no_old_copy_opens_them() {
         None,
         "the log holds something of the person"
     );
+    // The audit log tells of them, by a name that leads to nobody any more.
+    let log = |path: &std::path::Path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("audit-"))
+    };
+    let told = |bytes: &[u8]| bytes.windows(13).any(|window| window == b"subject erase");
+    assert!(files.iter().any(|(path, bytes)| log(path) && told(bytes)), "the audit log was not looked at");
     let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     println!("{} needles in {} files of {bytes} bytes", needles.len(), files.len());
 

@@ -15,7 +15,7 @@ struct Suite {
     full: &'static [(&'static str, &'static str)],
 }
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite {
         what: "the service killed under load",
         tests: &["-p", "oubliette", "--test", "kill"],
@@ -50,6 +50,11 @@ const SUITES: [Suite; 6] = [
         what: "needles of an erased person in the folder",
         tests: &["-p", "oubliette", "--test", "residue"],
         full: &[],
+    },
+    Suite {
+        what: "requests made from the served document, against the running service",
+        tests: &["-p", "oubliette", "--test", "schemathesis"],
+        full: &[("OUBLIETTE_SCHEMATHESIS", "500")],
     },
 ];
 

@@ -1,7 +1,7 @@
 //! The programs that tests and checks need beside Rust, installed when they are missing.
 
-use crate::command::{cargo, is_installed, our_cargo, run};
-use std::process::Command;
+use crate::command::{cargo, is_installed, our_cargo, root, run};
+use std::{fs, path::Path, process::Command};
 
 /// A program and the Debian package that brings it.
 struct Program {
@@ -28,8 +28,36 @@ const FOR_TESTS: [Program; 12] = [
 pub(crate) fn for_tests(install: bool) -> Result<(), String> {
     if install {
         debian(&FOR_TESTS)?;
+        if let Err(reason) = schemathesis() {
+            // The suite says that it is left out.
+            eprintln!("schemathesis could not be installed: {reason}");
+        }
     }
     cargo_tool("nextest", "cargo-nextest", install)
+}
+
+/// Schemathesis in an environment of its own below `target/`, in the versions that the suite was last run with.
+fn schemathesis() -> Result<(), String> {
+    let folder = root().join("target/schemathesis");
+    let wanted = root().join("tests/schemathesis/requirements.txt");
+    let (installed, folder) = (folder.join("requirements.txt"), folder.display().to_string());
+    let same = |a: &Path, b: &Path| fs::read(a).ok().is_some_and(|a| fs::read(b).is_ok_and(|b| a == b));
+    if same(&wanted, &installed) {
+        return Ok(());
+    }
+    if run("python3", &["-m", "venv", "--clear", &folder], &[]).is_err() {
+        // Debian brings this part of Python in a package of its own.
+        if !is_root() || !is_installed("apt-get") {
+            return Err("python3 has no venv; install python3-venv".to_owned());
+        }
+        let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+        run("apt-get", &["install", "-q", "-y", "--no-install-recommends", "python3-venv"], &quiet)?;
+        run("python3", &["-m", "venv", "--clear", &folder], &[])?;
+    }
+    let pip = format!("{folder}/bin/pip");
+    let list = wanted.display().to_string();
+    run(&pip, &["install", "--quiet", "--disable-pip-version-check", "-r", &list], &[])?;
+    fs::copy(&wanted, &installed).map(drop).map_err(|error| error.to_string())
 }
 
 /// Prepares a machine for `cargo xtask check`.

@@ -46,6 +46,9 @@ pub(crate) enum CliError {
         "{0} faults found; restore what is damaged from a backup (`fsck --repair` mends the key plane alone)"
     )]
     Faults(usize),
+    /// `log verify` found faults, which are printed already.
+    #[error("{0} faults found in the logs; docs/audit.md says what to do")]
+    Log(usize),
     /// `doctor` found what is bad, and said so already.
     #[error("{0} of it is bad; docs/doctor.md says what each finding means")]
     Unsound(usize),
@@ -97,7 +100,7 @@ impl CliError {
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::PartlyImported { exit_code, .. } => *exit_code,
-            Self::Faults(_) | Self::Unusable(_) | Self::Engine(_) => 5,
+            Self::Faults(_) | Self::Log(_) | Self::Unusable(_) | Self::Engine(_) => 5,
             Self::Io { .. }
             | Self::Import(_)
             | Self::Admin(_)

@@ -27,6 +27,8 @@ pub struct Client {
     base: String,
     /// The whole header value.
     authorization: Zeroizing<String>,
+    /// Sent with every write.
+    idempotency_key: Option<String>,
 }
 
 impl fmt::Debug for Client {
@@ -54,15 +56,31 @@ impl Client {
             .build()
             .new_agent();
         let base = url.trim_end_matches('/').to_owned();
-        Ok(Self { agent, base, authorization: Zeroizing::new(format!("Bearer {token}")) })
+        Ok(Self {
+            agent,
+            base,
+            authorization: Zeroizing::new(format!("Bearer {token}")),
+            idempotency_key: None,
+        })
+    }
+
+    /// The same client, which sends this key with every write: a write that was carried out before under the key is answered as it
+    /// was then, and has no second effect. Take a new, random key for each write that you may have to send again.
+    pub fn with_idempotency_key(&self, key: &str) -> Self {
+        Self { idempotency_key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// A request with the token, for a path made by [`path`].
     pub(crate) fn request(&self, method: Method, path: &str) -> Builder {
-        Request::builder()
+        let key = self.idempotency_key.as_ref().filter(|_| !method.is_safe());
+        let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
-            .header(header::AUTHORIZATION, self.authorization.as_str())
+            .header(header::AUTHORIZATION, self.authorization.as_str());
+        match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        }
     }
 
     /// Sends it; a refusal is an error.

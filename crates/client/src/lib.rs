@@ -16,6 +16,7 @@
 //! in both directions. [`Client::release`] opens a released secret with the caller's [`ReleaseKey`]. Not here: TLS (speak to loopback, or to a proxy that ends TLS beside you), retries, async.
 
 mod api;
+mod audit;
 mod error;
 mod follow;
 mod holds;
@@ -28,6 +29,7 @@ mod saves;
 mod types;
 
 pub use self::{
+    audit::{AuditActor, AuditEntry, AuditQuery},
     error::{ClientError, Problem, QuotaFacts, YourSide},
     holds::{Hold, NewHold},
     http::Client,

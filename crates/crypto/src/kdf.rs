@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 
 use crate::secret::Secret;
 use crate::stack::{wiped, wiped_shallow};
-use crate::{Handle, Tag, TagKey, labels};
+use crate::{Handle, ObjectKey, Tag, TagKey, labels};
 
 /// Where a person stands in the key tree.
 pub fn person_tag(key: &TagKey, user_id: &[u8]) -> Tag {
@@ -31,6 +31,14 @@ fn tag(key: &TagKey, domain: &[u8], value: &[u8]) -> Tag {
     let mut tag = [0; 16];
     tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
     Tag(tag)
+}
+
+/// A number of 48 bits that nobody can compute, or confirm a guess of, without this key; from 2 on.
+pub fn keyed_number(key: &ObjectKey, value: &[u8]) -> u64 {
+    let mut mac = [0; 32];
+    wiped_shallow(|| hmac(key.expose(), &[labels::ANSWER_NUMBER, value], &mut mac));
+    let number = mac.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes) >> 16);
+    number.max(2)
 }
 
 /// HMAC-SHA256 of the concatenated parts, written where it will live. Leaves the key on the stack, padded: callers wipe that.

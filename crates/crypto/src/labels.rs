@@ -25,6 +25,12 @@ pub const ANCHOR_SLOT: &[u8] = b"oubliette/v1/anchor/slot";
 pub const ANCHOR_ROW: &[u8] = b"oubliette/v1/anchor/row";
 /// Key of a redo record of the anchor; followed by the record's first 40 bytes.
 pub const ANCHOR_REDO: &[u8] = b"oubliette/v1/anchor/redo";
+/// From the key of a leaf that seals nothing to the number of an answer; followed by the caller's key.
+pub const ANSWER_NUMBER: &[u8] = b"oubliette/v1/answer/number";
+/// What the first audit record of a vault follows; followed by the vault id.
+pub const AUDIT_START: &[u8] = b"oubliette/v1/audit/start";
+/// Hash of an audit record; followed by the hash before and the record.
+pub const AUDIT_CHAIN: &[u8] = b"oubliette/v1/audit/chain";
 /// Key of the row digests.
 pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";
 /// HPKE's `info` of a released answer (docs/formats.md, "Released answers").

@@ -8,6 +8,7 @@ use axum::{
 };
 
 use crate::{
+    audit,
     problem::Problem,
     state::App,
     tokens::{Grant, Scope},
@@ -39,6 +40,7 @@ pub(crate) const ROUTES: &[Route] = {
         open("/healthz"),
         open("/readyz"),
         open("/openapi.json"),
+        needs(S::AuditRead, GET, "/v1/audit"),
         needs(S::SubjectsWrite, PUT, "/v1/subjects/{user}"),
         needs(S::SubjectsRead, GET, "/v1/subjects/{user}"),
         needs(S::SavesRead, GET, "/v1/subjects/{user}/saves"),
@@ -106,16 +108,20 @@ pub(crate) async fn authorise(
         return refuse_unlisted(matched.as_str());
     };
     let Some(scope) = route.scope else { return next.run(request).await };
-    match grant(&app, &request) {
+    let grant = match grant(&app, &request) {
+        Ok(grant) => grant,
+        Err(problem) => return problem.into_response(),
+    };
+    let allowed = grant.allows(scope);
+    if !allowed {
+        tracing::warn!(token = grant.name, route = route.path, needed = %scope, "refused: scope missing");
+    }
+    request.extensions_mut().insert(grant.clone());
+    // From here on there will be a record, or nothing is done.
+    match audit::enter(&app, request, route, scope, grant).await {
+        Ok(request) if allowed => next.run(request).await,
+        Ok(_) => Problem::forbidden(scope).into_response(),
         Err(problem) => problem.into_response(),
-        Ok(grant) if grant.allows(scope) => {
-            request.extensions_mut().insert(grant);
-            next.run(request).await
-        }
-        Ok(grant) => {
-            tracing::warn!(token = grant.name, route = route.path, needed = %scope, "refused: scope missing");
-            Problem::forbidden(scope).into_response()
-        }
     }
 }
 

@@ -169,7 +169,10 @@ fn answer(app: &App, line: &str, lines: &mpsc::Sender<Line>) {
     let (last, refuses) = match operator::run(&app.vault, &command, &mut progress) {
         Ok(answer) => (Line::Answer(answer), false),
         // Of an open vault: it refuses all work since a failed write.
-        Err(failure) => (Line::Failure(failure.clone()), failure.code == "unavailable"),
+        Err(failure) => (
+            Line::Failure(failure.clone()),
+            matches!(failure.code.as_str(), "unavailable" | "audit_unavailable"),
+        ),
     };
     let _ = lines.blocking_send(last);
     if refuses {

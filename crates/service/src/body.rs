@@ -126,7 +126,7 @@ impl Read for BodyReader {
 }
 
 /// The body's next data, skipping trailers; `None` at its end.
-async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Problem> {
+pub(crate) async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Problem> {
     loop {
         match tokio::time::timeout(idle, body.frame()).await {
             Err(_) => return Err(Problem::body_timeout()),

@@ -4,13 +4,18 @@ use std::time::Instant;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method, header},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
 
-use crate::{extract::is_json, problem::Problem};
+use crate::{
+    audit::{self, Facts},
+    extract::is_json,
+    problem::Problem,
+    state::App,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -18,28 +23,54 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone)]
 struct Template(MatchedPath);
 
-/// Wraps the router whole, so that nothing leaves without passing here.
-pub(crate) async fn finish(request: Request, next: Next) -> Response {
-    let started = Instant::now();
+/// Wraps the router whole, so that nothing leaves without passing here, and nothing before it is recorded.
+///
+/// A task of its own sees the request to its end: a client that goes away as soon as it has sent a request must not get it carried out
+/// without a record.
+pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = request_id();
-    let method = request.method().clone();
-    let refused = refuse_unsupported(&request);
-    let mut response = match refused {
-        Some(problem) => axum::response::IntoResponse::into_response(problem),
-        None => next.run(request).await,
-    };
+    let id_text = id.text();
+    let (method, head) = (request.method().clone(), request.method() == Method::HEAD);
+    let under_way = app.see_to_its_end();
+    let task = tokio::spawn(async move {
+        let _until_then = under_way;
+        answer(&app, request, next, &id, method).await
+    });
+    match task.await {
+        Ok(response) => response,
+        // Only a panic outside of the handlers, or the end of the process, ends the task.
+        Err(_) => {
+            let mut response = Response::default();
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            write_problem(&mut response, &Problem::internal(), &id_text, head);
+            response
+        }
+    }
+}
+
+async fn answer(app: &App, mut request: Request, next: Next, id: &RequestId, method: Method) -> Response {
+    let started = Instant::now();
+    let facts = Facts::default();
+    request.extensions_mut().insert(facts.clone());
+    let mut response = next.run(request).await;
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
     if refused && response.extensions().get::<Problem>().is_none() && !is_json(response.headers()) {
         response.extensions_mut().insert(Problem::of_status(status));
     }
-    let code = match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => {
-            write_problem(&mut response, &problem, &id, method == Method::HEAD);
-            problem.code
-        }
-        None => "",
-    };
+    let mut problem = response.extensions_mut().remove::<Problem>();
+    let code = problem.as_ref().map_or("", |problem| problem.code);
+    // Before the first byte of the answer leaves.
+    if let Err(unrecorded) = audit::record(app, facts, id, &method, status, code).await {
+        // The body that stood here is dropped unread.
+        response = axum::response::IntoResponse::into_response(unrecorded);
+        problem = response.extensions_mut().remove::<Problem>();
+    }
+    let code = problem.as_ref().map_or("", |problem| problem.code);
+    let id = id.text();
+    if let Some(problem) = &problem {
+        write_problem(&mut response, problem, &id, method == Method::HEAD);
+    }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
@@ -66,16 +97,6 @@ pub(crate) async fn note_route(matched: MatchedPath, request: Request, next: Nex
     response
 }
 
-/// A header that promises what this version does not do is refused: to ignore it would be a silent lie.
-fn refuse_unsupported(request: &Request) -> Option<Problem> {
-    request.headers().contains_key("idempotency-key").then(|| {
-        Problem::invalid(
-            "Idempotency-Key",
-            "idempotency keys are not supported by this version; leave the header out",
-        )
-    })
-}
-
 fn write_problem(response: &mut Response, problem: &Problem, id: &str, head: bool) {
     let body = problem.body(id);
     let headers = response.headers_mut();
@@ -84,11 +105,18 @@ fn write_problem(response: &mut Response, problem: &Problem, id: &str, head: boo
     *response.body_mut() = if head { Body::empty() } else { Body::from(body) };
 }
 
-/// 16 hex digits; unique enough to find a line in a log.
-fn request_id() -> String {
-    let mut bytes = [0u8; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => data_encoding::HEXLOWER.encode(&bytes),
-        Err(_) => "0".repeat(16),
+/// Unique enough to find a line in a log.
+pub(crate) struct RequestId(pub(crate) [u8; 8]);
+
+impl RequestId {
+    fn text(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
     }
+}
+
+fn request_id() -> RequestId {
+    let mut bytes = [0u8; 8];
+    // Without random bytes every request has the id 0, which is better than none served.
+    let _zeros = getrandom::fill(&mut bytes);
+    RequestId(bytes)
 }

@@ -5,6 +5,7 @@
 //! | serve a vault | [`Server::bind`], then [`Server::run`] |
 //! | the routes alone, for a server of one's own | [`router`] |
 //! | bearer tokens of a vault folder | [`Tokens`] |
+//! | whose data a token touched | [`incident`] |
 //! | operator commands, here or through `admin.sock` | [`operator`], [`admin`] |
 //!
 //! Handlers are thin: typed extractors, one call into the vault on a blocking thread, one match from its errors to
@@ -14,12 +15,15 @@
 
 mod access;
 pub mod admin;
+mod audit;
 mod body;
 mod config;
 mod extract;
 mod finish;
 #[doc(hidden)]
 pub mod fuzzing;
+mod idempotency;
+pub mod incident;
 mod openapi;
 pub mod operator;
 mod problem;
@@ -34,5 +38,6 @@ mod unread;
 pub use self::{
     config::Config,
     server::{ServeError, Server, check_address, router},
+    times::micros as parse_time,
     tokens::Tokens,
 };

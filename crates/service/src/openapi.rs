@@ -14,9 +14,10 @@ use utoipa::{
 
 use crate::{
     access::{ROUTES, Route},
+    idempotency,
     problem::ProblemDocument,
     routes::{
-        blocks, chats, consents, credentials, docs, health, holds, messages, records, requests, saves,
+        audit, blocks, chats, consents, credentials, docs, health, holds, messages, records, requests, saves,
         settings, subjects,
     },
 };
@@ -26,14 +27,15 @@ use crate::{
     info(
         title = "Oubliette",
         description = "An encrypted vault for saves, chats and credentials that can truly forget. Every refusal is an \
-            RFC 9457 problem document with a stable `code`. `Idempotency-Key` is not supported yet: a request with \
-            this header is refused with `invalid`, so that nobody relies on it."
+            RFC 9457 problem document with a stable `code`. A write with an `Idempotency-Key` that was carried out \
+            before is answered as it was then, for a day at least, and has no second effect."
     ),
     components(schemas(ProblemDocument)),
     paths(
         health::live,
         health::ready,
         docs::openapi_json,
+        audit::list,
         subjects::put,
         subjects::get,
         saves::list,
@@ -125,6 +127,10 @@ fn complete(operation: &mut Operation, route: &Route) {
     let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<_> = names.map(|name| RefOr::T(path_parameter(name))).collect();
     parameters.extend(operation.parameters.take().unwrap_or_default());
+    let keyed = idempotency::taken_by(&route.method, route.path);
+    if keyed {
+        parameters.push(RefOr::T(idempotency_key()));
+    }
     if !parameters.is_empty() {
         operation.parameters = Some(parameters);
     }
@@ -153,6 +159,16 @@ fn complete(operation: &mut Operation, route: &Route) {
             if route.path.ends_with("/release") {
                 refusals.push(("409", "a request of this name was answered before"));
             }
+            if keyed {
+                refusals.extend([
+                    ("408", "the body stopped arriving"),
+                    (
+                        "409",
+                        "held by law, or a request with this Idempotency-Key is under way or lost its answer",
+                    ),
+                    ("422", "the Idempotency-Key was used for another request"),
+                ]);
+            }
             if route.path.ends_with("/{slot}") && route.method != Method::DELETE {
                 refusals.extend([("412", "another version stands; see `current`")]);
                 match route.method {
@@ -179,6 +195,22 @@ fn operation_id(route: &Route) -> String {
         .chain(words.map(str::to_owned))
         .collect::<Vec<_>>()
         .join("_")
+}
+
+fn idempotency_key() -> utoipa::openapi::path::Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[ -~]+$"))
+        .build();
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("names the request, so that it takes effect once however often it is sent"))
+        .schema(Some(schema))
+        .build()
 }
 
 fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {

@@ -3,7 +3,13 @@
 use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
-use crate::{problem::Problem, times};
+use crate::{
+    audit,
+    incident::{self, Incident, Question},
+    problem::Problem,
+    times,
+    tokens::Tokens,
+};
 
 /// A command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +42,12 @@ pub enum Command {
     /// The machine's clock is right, however far it is ahead or behind: what is deleted by time goes by it.
     #[serde(rename = "trust clock")]
     TrustClock,
+    /// The incident report with the user ids of those who still live.
+    #[serde(rename = "incident report")]
+    IncidentReport {
+        /// What is asked.
+        question: Question,
+    },
 }
 
 /// What a command found or did.
@@ -50,6 +62,8 @@ pub enum Answer {
     Fsck(FsckSummary),
     /// Of `status` and `trust clock`.
     Status(StatusReport),
+    /// Of `incident report`.
+    Incident(Box<Incident>),
 }
 
 /// The record of an erasure.
@@ -177,8 +191,39 @@ impl From<VaultError> for Failure {
     }
 }
 
-/// Carries a command out. `progress` is told what is being done and how far it came.
+/// Carries a command out and records it in the audit log. `progress` is told what is being done and how far it came.
 pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)) -> Result<Answer, Failure> {
+    // As it stands in the audit log, whether it changes anything, and whom it concerns.
+    let (name, changes, user) = match command {
+        Command::SubjectErase { user } => ("subject erase", true, Some(user.as_str())),
+        Command::SubjectShow { user } => ("subject show", false, Some(user.as_str())),
+        Command::Fsck { give_up_lost: true, .. } => ("fsck --give-up-lost", true, None),
+        Command::Fsck { repair: true, .. } => ("fsck --repair", true, None),
+        Command::Fsck { .. } => ("fsck", false, None),
+        Command::TrustClock => ("doctor --trust-clock", true, None),
+        Command::IncidentReport { .. } => ("incident report --resolve", false, None),
+        // Tells nothing of anybody, and is asked for often.
+        Command::Status => return Ok(carry_out(vault, command, progress)?),
+    };
+    audit::command(vault, name, changes, user, || {
+        carry_out(vault, command, progress).map_err(|error| {
+            let detail = match (&error, command) {
+                (VaultError::SubjectUnknown, Command::SubjectErase { .. }) => {
+                    "this person is not in the vault; nothing was erased, check the spelling".to_owned()
+                }
+                (error, _) => error.to_string(),
+            };
+            let problem = Problem::from(error);
+            (problem.status, Failure { code: problem.code.to_owned(), detail })
+        })
+    })
+}
+
+fn carry_out(
+    vault: &Vault,
+    command: &Command,
+    progress: &mut dyn FnMut(&str, u64),
+) -> Result<Answer, VaultError> {
     match command {
         Command::SubjectErase { user } => {
             let outcomes = vault.erase(&[user])?;
@@ -186,12 +231,8 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 Some(ErasureOutcome::Erased(record) | ErasureOutcome::AlreadyErased(record)) => {
                     Ok(Answer::Erased(record.into()))
                 }
-                Some(ErasureOutcome::Held) => Err(VaultError::Held.into()),
-                Some(ErasureOutcome::Unknown) | None => Err(Failure {
-                    detail: "this person is not in the vault; nothing was erased, check the spelling"
-                        .to_owned(),
-                    ..VaultError::SubjectUnknown.into()
-                }),
+                Some(ErasureOutcome::Held) => Err(VaultError::Held),
+                Some(ErasureOutcome::Unknown) | None => Err(VaultError::SubjectUnknown),
             }
         }
         Command::SubjectShow { user } => {
@@ -215,6 +256,15 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
                 notes: report.notes,
                 faults: report.faults,
             }))
+        }
+        Command::IncidentReport { question } => {
+            let folder =
+                vault.audit().folder().ok_or(VaultError::NotFound { what: "folder of the audit log" })?;
+            // The tokens stand beside the log's folder.
+            let tokens = folder.parent().map(|data| Tokens::open(data).list().unwrap_or_default());
+            let mut incident = incident::report(&folder, &tokens.unwrap_or_default(), question)?;
+            incident::resolve(vault, &mut incident)?;
+            Ok(Answer::Incident(Box::new(incident)))
         }
         Command::Status | Command::TrustClock => {
             if matches!(command, Command::TrustClock) {

@@ -232,7 +232,10 @@ impl From<VaultError> for Problem {
         use StatusCode as S;
         let detail = match &error {
             // What a person gave or a system path may stand in these: they are for the log and the operator.
-            VaultError::Upload(_) | VaultError::InUse { .. } | VaultError::Other { .. } => String::new(),
+            VaultError::Upload(_)
+            | VaultError::AuditFailed { .. }
+            | VaultError::InUse { .. }
+            | VaultError::Other { .. } => String::new(),
             error => error.to_string(),
         };
         let of = |status, code, title| Self::new(status, code, title, detail);
@@ -283,6 +286,12 @@ impl From<VaultError> for Problem {
             VaultError::Poisoned { .. } => Self::unavailable(
                 "the vault refuses work since a failed write; the service restarts to re-read it",
             ),
+            VaultError::AuditFailed { .. } => Self::new(
+                S::SERVICE_UNAVAILABLE,
+                "audit_unavailable",
+                "The audit log cannot be written",
+                "this request could not be recorded: it may have been carried out, so ask before you send it again; the service restarts",
+            ),
             VaultError::InUse { .. } | VaultError::Format { .. } => {
                 Self::unavailable("the vault folder cannot be used; the service's log has the cause")
             }
@@ -317,6 +326,10 @@ mod tests {
             |asked, limit| VaultError::QuotaExceeded { class: "saves", what: "bytes", used: 5, asked, limit };
         assert_eq!(status_and_code(full(5, 9)), (507, "quota_exceeded"));
         assert_eq!(status_and_code(full(10, 9)), (413, "quota_exceeded"));
+        assert_eq!(
+            status_and_code(VaultError::AuditFailed { detail: "disk".into() }),
+            (503, "audit_unavailable")
+        );
         assert_eq!(status_and_code(VaultError::Busy), (503, "overloaded"));
         assert_eq!(status_and_code(VaultError::Corrupt { what: "row".into() }), (500, "corrupt"));
     }

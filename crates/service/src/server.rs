@@ -22,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{admin::AdminSocket, config::Config, routes, state::App, tokens::Tokens};
+use crate::{admin::AdminSocket, audit, config::Config, routes, state::App, tokens::Tokens};
 
 /// The service's routes over a vault, for a server of one's own.
 pub fn router(vault: Vault, tokens: Arc<Tokens>, config: Config) -> Router {
@@ -136,6 +136,14 @@ impl Server {
             // The socket file goes with the task.
             let _ = admin.await;
         }
+        // Requests whose connections were cut end by themselves; what is recorded after the vault is closed shows as not recorded.
+        let settled = async {
+            while app.under_way() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _cut = tokio::time::timeout(app.config.drain_timeout, settled).await;
+        audit::flush_strangers(&app).await;
         let vault = app.vault.clone();
         let closed = tokio::task::spawn_blocking(move || vault.close()).await;
         match (poisoned, closed) {

@@ -1,11 +1,21 @@
 //! What every handler has at hand, and the gate through which each call into the vault passes.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use oubliette_store::{Subject, Vault, VaultError};
+use oubliette_store::{Once, Subject, Vault, VaultError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::{config::Config, problem::Problem, tokens::Tokens};
+use crate::{
+    audit::Strangers, config::Config, idempotency::UnderWay as SameKeys, problem::Problem, tokens::Tokens,
+};
+
+tokio::task_local! {
+    /// The request of this task, if it is to take effect once. Handlers need not know: every call into the vault passes here.
+    pub(crate) static ONCE: Once;
+}
 
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
@@ -17,10 +27,24 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// Permits for large uploads.
     pub(crate) uploads: Semaphore,
+    /// What becomes of refusals without a token in the audit log.
+    pub(crate) strangers: Strangers,
+    /// Requests with an `Idempotency-Key` that are being carried out.
+    pub(crate) same_keys: SameKeys,
     /// Told once the vault refuses work for good, so that the server stops and the process can start afresh.
     pub(crate) poisoned: Arc<Notify>,
     workers: Semaphore,
     waiting: Semaphore,
+    under_way: AtomicUsize,
+}
+
+/// A request that is being seen to its end.
+pub(crate) struct UnderWay(App);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl std::ops::Deref for App {
@@ -37,6 +61,9 @@ impl App {
             workers: Semaphore::new(config.workers),
             waiting: Semaphore::new(config.queue),
             poisoned: Arc::default(),
+            strangers: Strangers::default(),
+            same_keys: SameKeys::default(),
+            under_way: AtomicUsize::new(0),
             vault,
             tokens,
             config,
@@ -67,16 +94,37 @@ impl App {
         call: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, Problem> {
         let vault = self.vault.clone();
-        match tokio::task::spawn_blocking(move || call(&vault)).await {
+        let once = ONCE.try_with(Once::clone).ok();
+        let work = move || match once {
+            Some(once) => once.carry_out(|| call(&vault)),
+            None => call(&vault),
+        };
+        match tokio::task::spawn_blocking(work).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
-                if let VaultError::Poisoned { reason } = &error {
-                    tracing::error!(reason, "the vault is poisoned; stopping");
-                    self.poisoned.notify_one();
-                }
+                self.look_at(&error);
                 Err(error.into())
             }
             Err(_panicked) => Err(Problem::internal()),
+        }
+    }
+
+    /// Counts a request until it is dropped.
+    pub(crate) fn see_to_its_end(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self.clone())
+    }
+
+    /// Requests that did not come to their end yet, whether anybody waits for their answers or not.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::SeqCst)
+    }
+
+    /// Stops the service if this error means that the vault refuses work from now on.
+    pub(crate) fn look_at(&self, error: &VaultError) {
+        if let VaultError::Poisoned { reason } | VaultError::AuditFailed { detail: reason } = error {
+            tracing::error!(reason, "the vault is poisoned; stopping");
+            self.poisoned.notify_one();
         }
     }
 

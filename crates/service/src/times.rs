@@ -13,7 +13,7 @@ pub(crate) fn text(micros: u64) -> String {
 
 /// Reads a client's RFC 3339 time (any offset) as microseconds; `None` if it is none, lies before 1970, or after 9999 in UTC, where no
 /// answer could name it.
-pub(crate) fn micros(text: &str) -> Option<u64> {
+pub fn micros(text: &str) -> Option<u64> {
     let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
     if at.year() > 9999 {
         return None;

@@ -126,6 +126,14 @@ pub enum VaultError {
         /// Which record, by handle and position; never its content.
         what: String,
     },
+    /// What is done cannot be recorded, so nothing is done.
+    #[error(
+        "the audit log cannot be written ({detail}); what was being done may have been done, nothing more is until the vault is opened again"
+    )]
+    AuditFailed {
+        /// The first failure.
+        detail: String,
+    },
     /// Another process holds the folder.
     #[error("{} is in use by another process; stop it or go through its socket", path.display())]
     InUse {

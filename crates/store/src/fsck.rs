@@ -63,6 +63,7 @@ impl Vault {
             });
         }
         progress("pages", report.pages);
+        report.faults.extend(self.audit().verify()?.faults);
         report.faults.extend(self.inner.engine.verify()?.faults);
         self.check_rows(mend, &mut report, progress)?;
         Ok(report)

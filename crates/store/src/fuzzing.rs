@@ -13,8 +13,10 @@ use crate::page::Page;
 use crate::rows::{Place, Value};
 
 /// All of this crate.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     ("credential_facts", crate::credentials::fuzz::facts, crate::credentials::fuzz::facts_seeds),
+    ("audit_file", crate::audit::fuzz::file, crate::audit::fuzz::file_seeds),
+    ("audit_record", crate::audit::fuzz::record, crate::audit::fuzz::record_seeds),
     ("cursor", cursor, cursor_seeds),
     ("facts", facts, facts_seeds),
     ("frames", crate::objects::fuzz::frames, crate::objects::fuzz::frames_seeds),

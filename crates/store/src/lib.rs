@@ -5,6 +5,7 @@
 //! | make or open a vault | [`Vault::create`], [`Vault::open`] |
 //! | a person comes, a person goes | [`Vault::put_subject`], [`Vault::erase`] |
 //! | a person's content | [`Vault::subject`], then [`Subject::saves`], [`Subject::chats`], [`Subject::credentials`], [`Subject::consents`] |
+//! | who did what | [`Vault::audit`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
 //!
 //! ```
@@ -34,6 +35,7 @@
 //! Everything is synchronous and may be called from any thread. It does not decide who may ask, and knows no HTTP. What each
 //! operation writes, in which order, and what a crash leaves: `docs/store.md`; layouts: `docs/formats.md`, sections 6 and 8.
 
+mod audit;
 mod chats;
 mod check;
 mod consents;
@@ -50,6 +52,7 @@ mod locks;
 mod minors;
 mod names;
 mod objects;
+mod once;
 mod one;
 mod options;
 mod page;
@@ -70,6 +73,10 @@ mod usage;
 mod vault;
 mod withdrawal;
 
+pub use audit::{
+    ActorKind, Audit, AuditAttempt, AuditEntry, AuditFilter, AuditKind, AuditOutcome, AuditRecord,
+    AuditReport, read_audit, verify_audit,
+};
 pub use chats::{Body, ChatInfo, Chats, Message, NewMessage, Posted, Window};
 pub use consents::{ConsentEvent, ConsentGiven, Consents};
 pub use credentials::{
@@ -80,7 +87,9 @@ pub use errors::VaultError;
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};
+pub use once::{Earlier, KeptAnswer, MAX_ONCE_KEY, Once};
 pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, Steady, SystemClock, VaultOptions, steady};
+pub use oubliette_crypto::Pseudonym;
 /// Where secrets are released to.
 pub use oubliette_crypto::hpke::{ReleaseKeyId, ReleasePublicKey};
 pub use page::{Listed, MAX_PAGE, Page};

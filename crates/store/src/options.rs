@@ -63,6 +63,9 @@ pub struct VaultOptions {
     /// Further files that hold a share of the root secret, each best on a disk of its own. When a vault is made: where to make
     /// them, beside `root.cell`. When it is opened: where they are now, if not where they were made.
     pub cells: Vec<PathBuf>,
+    /// The folder of the audit log; default `ledger` in the vault's folder. A vault over stores of one's own
+    /// ([`Vault::from_parts`](crate::Vault::from_parts)) keeps it in memory if none is named.
+    pub audit: Option<PathBuf>,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }

@@ -147,6 +147,7 @@ impl Vault {
         reasons.extend(rows.map(reason("the row engine refuses work")));
         let blobs = blobs.disk_bytes().err().map(|error| error.to_string());
         reasons.extend(blobs.map(reason("the blob store refuses work")));
+        reasons.extend(self.inner.audit.ill().map(reason("the audit log cannot be written")));
         reasons.extend(self.inner.low_disk().map(reason("a disk is almost full")));
         reasons
     }

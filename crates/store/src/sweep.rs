@@ -33,6 +33,7 @@ pub struct SweepReport {
 pub(crate) struct Tidied {
     progress: Mutex<Progress>,
     again: AtomicBool,
+    pub(crate) answers: crate::once::Pass,
     /// When the daily work was done, in microseconds since 1970.
     daily: Mutex<Option<u64>>,
     /// When it was last looked for what has waited for its time, in microseconds since 1970.
@@ -81,6 +82,7 @@ impl Vault {
         report.left = (queue.len() - swept.len()) as u64;
         if report.left == 0 && budget > 0 {
             self.expire(budget)?;
+            self.forget_old_answers(budget)?;
             self.tidy(budget, &mut report)?;
             self.trim(max_rows)?;
         }

@@ -12,6 +12,7 @@ use oubliette_engine::{Batch, Row};
 
 use crate::VaultError;
 use crate::locks::lock;
+use crate::once::Marked;
 use crate::person::{Person, conflict};
 use crate::profile::QUOTA;
 use crate::quota::{Quota, Quotas};
@@ -162,8 +163,15 @@ impl Inner {
         &self,
         person: &Person,
         room: &Room<'_>,
-        batch: Batch,
+        mut batch: Batch,
     ) -> Result<(), VaultError> {
+        let marked = person.mark(&mut batch)?;
+        self.commit_marked(person, room, batch)?;
+        marked.into_iter().for_each(Marked::committed);
+        Ok(())
+    }
+
+    fn commit_marked(&self, person: &Person, room: &Room<'_>, batch: Batch) -> Result<(), VaultError> {
         if room.limits.of(room.class) == Quota::default() && room.limits.total == Quota::default() {
             return self.commit(batch);
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the size of the search is part of what a run proves")]
 
+mod answers;
 mod conversations;
 mod doubt;
 mod filler;

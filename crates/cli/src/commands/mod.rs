@@ -6,6 +6,8 @@ mod credential;
 mod doctor;
 mod fsck;
 mod hold;
+mod incident;
+mod log;
 mod record;
 mod request;
 mod save;
@@ -57,6 +59,12 @@ pub(crate) enum Command {
     Request(request::Command),
     /// Read and authenticate everything; exit code 5 if anything is wrong
     Fsck(fsck::Arguments),
+    /// The audit log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// What an incident touched
+    #[command(subcommand)]
+    Incident(incident::Command),
     /// The whole story on sample data, in a temporary folder: store, steal, erase, restore, check
     Tour,
     /// The vault against the bare machine, as ratios
@@ -83,6 +91,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Record(command) => record::run(command, settings, output),
         Command::Request(command) => request::run(command, settings, output),
         Command::Fsck(arguments) => fsck::run(arguments, settings, output),
+        Command::Log(command) => log::run(command, settings, output),
+        Command::Incident(command) => incident::run(command, settings, output),
         Command::Tour => tour::run(settings, output),
         Command::Bench(arguments) => bench::run(arguments, output),
         Command::VerifyEngine(arguments) => verify_engine::run(arguments),

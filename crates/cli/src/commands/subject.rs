@@ -71,7 +71,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 format!("cell class {}, operations drained {}", record.cell_class, record.leases_drained),
             ]
         }),
-        Answer::Fsck(_) | Answer::Status(_) => {
+        Answer::Fsck(_) | Answer::Status(_) | Answer::Incident(_) => {
             return Err(CliError::Usage(
                 "the service answered something else; use the same version".to_owned(),
             ));

@@ -1,5 +1,6 @@
 //! The keyring's own face: opening, people, and housekeeping.
 
+mod census;
 mod due;
 mod people;
 mod secrets;

@@ -64,7 +64,7 @@ impl From<ConsentEvent> for ConsentView {
 }
 
 /// Records a consent.
-#[utoipa::path(put, path = "/v1/subjects/{user}/consents/{purpose}", tag = "consents", request_body = ConsentBody,
+#[utoipa::path(put, path = "/v1/subjects/{user}/consents/{purpose}", tag = "consents", request_body = Option<ConsentBody>,
     responses((status = 200, body = ConsentView)))]
 pub(crate) async fn give(
     State(app): State<App>,

@@ -1,5 +1,6 @@
 //! The routes: thin handlers, each one call into the vault.
 
+pub(crate) mod audit;
 pub(crate) mod blocks;
 pub(crate) mod chats;
 pub(crate) mod consents;
@@ -28,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{access, finish, problem::Problem, state::App, unread};
+use crate::{access, finish, idempotency, problem::Problem, state::App, unread};
 
 /// All routes with their middleware.
 pub(crate) fn router(app: App) -> Router {
@@ -37,10 +38,12 @@ pub(crate) fn router(app: App) -> Router {
     let chat = "/v1/subjects/{user}/chats/{peer}";
     let account = "/v1/subjects/{user}/credentials/steam/{account}";
     let at = |base: &str, rest: &str| format!("{base}{rest}");
+    let finished = app.clone();
     Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(docs::openapi_json))
+        .route("/v1/audit", get(audit::list))
         .route(subject, put(subjects::put).get(subjects::get))
         .route(&at(subject, "/saves"), get(saves::list))
         .route(&at(subject, "/saves/{game}"), get(saves::prefetch::get))
@@ -86,6 +89,7 @@ pub(crate) fn router(app: App) -> Router {
             &at(subject, "/records/{purpose}/{id}"),
             put(records::put).get(records::get).delete(records::delete),
         )
+        .route_layer(from_fn_with_state(app.clone(), idempotency::once))
         .route_layer(from_fn_with_state(app.clone(), access::authorise))
         .merge(docs::pages())
         .route_layer(from_fn(finish::note_route))
@@ -93,7 +97,7 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
         .layer(from_fn(unread::close))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
-        .layer(from_fn(finish::finish))
+        .layer(from_fn_with_state(finished, finish::finish))
 }
 
 /// An empty name never matches a route; it deserves a better answer than "no such route".

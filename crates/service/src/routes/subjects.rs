@@ -146,7 +146,7 @@ impl From<SubjectInfo> for SubjectView {
 }
 
 /// Creates a person or updates the facts about them; no other route creates one.
-#[utoipa::path(put, path = "/v1/subjects/{user}", tag = "subjects", params(Reopen), request_body = SubjectBody,
+#[utoipa::path(put, path = "/v1/subjects/{user}", tag = "subjects", params(Reopen), request_body = Option<SubjectBody>,
     responses((status = 201, description = "created", body = SubjectView),
               (status = 200, description = "updated", body = SubjectView)))]
 pub(crate) async fn put(

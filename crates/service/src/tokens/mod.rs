@@ -61,6 +61,8 @@ impl fmt::Debug for TokenSecret {
 pub struct Grant {
     /// The token's name, for the operator's eyes.
     pub name: String,
+    /// Tells tokens of one name apart: a part of the stored hash, which leads to no token.
+    pub(crate) id: [u8; 4],
     scopes: Arc<[Scope]>,
     release_keys: Arc<[RegisteredKey]>,
 }
@@ -76,6 +78,11 @@ impl Grant {
     /// Whether the token carries this scope.
     pub fn allows(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
+    }
+
+    /// The token's scopes as the audit log writes them.
+    pub(crate) fn mask(&self) -> u64 {
+        Scope::mask(&self.scopes)
     }
 }
 
@@ -239,6 +246,7 @@ impl Tokens {
         }
         Ok(found.filter(|token| token.info.expires.is_none_or(|expires| now < expires)).map(|token| Grant {
             name: token.info.name.clone(),
+            id: digest.first_chunk().copied().unwrap_or_default(),
             scopes: token.info.scopes.as_slice().into(),
             release_keys: token.info.release_keys.as_slice().into(),
         }))

@@ -22,6 +22,19 @@ macro_rules! scopes {
     };
 }
 
+impl Scope {
+    /// A set of scopes as a number: bit n is the n-th scope of [`Scope::ALL`]. Stored in the audit log, so new scopes go to the end.
+    pub fn mask(scopes: &[Scope]) -> u64 {
+        scopes.iter().fold(0, |mask, scope| mask | 1 << (*scope as u32))
+    }
+
+    /// The scopes of a [`Scope::mask`].
+    pub fn of_mask(mask: u64) -> Vec<Scope> {
+        Scope::ALL.iter().copied().filter(|scope| mask >> (*scope as u32) & 1 == 1).collect()
+    }
+}
+
+// In the order of their bits in the audit log.
 scopes! {
     SubjectsRead "subjects:read", SubjectsWrite "subjects:write",
     SavesRead "saves:read", SavesWrite "saves:write",

@@ -1,5 +1,8 @@
 //! Tokens, scopes, and the OpenAPI document as the list of what can be asked.
 
+use std::io::Read;
+
+use oubliette_client::{ConsentGiven, NewMessage, SteamSecrets};
 use oubliette_service::tokens::{Scope, Tokens};
 use serde_json::Value;
 
@@ -45,58 +48,142 @@ fn a_damaged_token_file_lets_nobody_in() {
     service.raw("GET", "/v1/subjects/alice", &[], b"").problem(503, "unavailable");
 }
 
-/// Every operation of the document, without a token, with every scope but its own, and with its own alone.
+/// Every operation of the document: without a token, with each scope alone, and with every scope but its own.
 #[test]
 fn every_operation_needs_its_scope_and_no_other() {
     let service = Service::start();
-    let document = service.client().openapi().unwrap();
     let tokens = Tokens::open(&service.data());
-    let mut checked = 0;
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let security = operation["security"].as_array().unwrap();
-            let Some(requirement) = security.first() else {
-                assert!(!path.starts_with("/v1/"), "{method} {path} is open");
+    let alone: Vec<(Scope, String)> = Scope::ALL
+        .iter()
+        .map(|scope| {
+            let (token, _) = tokens.create(scope.as_str(), &[*scope], None).unwrap();
+            (*scope, token.reveal().to_owned())
+        })
+        .collect();
+    let operations = operations(&service);
+    for (method, path, scope) in &operations {
+        let Some(scope) = scope else {
+            assert!(!path.starts_with("/v1/"), "{method} {path} is open");
+            continue;
+        };
+        let target = fill(path, "nobody");
+        let ask = |token: Option<&str>| {
+            let authorization = token.map(|token| format!("Bearer {token}"));
+            let headers: Vec<_> =
+                authorization.iter().map(|value| ("Authorization", value.as_str())).collect();
+            service.bare(method, &target, &headers, b"")
+        };
+        let head = method == "HEAD";
+        assert_eq!(ask(None).status, 401, "{method} {path}");
+        for (held, token) in &alone {
+            let answer = ask(Some(token));
+            if held != scope {
+                assert_eq!(answer.status, 403, "{method} {path} with {held}: {answer:?}");
+                if !head {
+                    let problem = answer.problem(403, "forbidden");
+                    assert!(problem["detail"].as_str().unwrap().contains(scope.as_str()), "{problem}");
+                }
                 continue;
-            };
-            let scope: Scope = requirement["token"][0].as_str().unwrap().parse().unwrap();
-            let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|other| *other != scope).collect();
-            let (without, _) = tokens.create(&format!("without {checked}"), &others, None).unwrap();
-            let (with, _) = tokens.create(&format!("with {checked}"), &[scope], None).unwrap();
-
-            let (method, target) = (method.to_ascii_uppercase(), fill(path));
-            let ask = |token: Option<&str>| {
-                let authorization = token.map(|token| format!("Bearer {token}"));
-                let headers: Vec<_> =
-                    authorization.iter().map(|value| ("Authorization", value.as_str())).collect();
-                service.bare(&method, &target, &headers, b"")
-            };
-            if method == "HEAD" {
-                assert_eq!(ask(None).status, 401);
-                assert_eq!(ask(Some(without.reveal())).status, 403);
-                assert_eq!(ask(Some(with.reveal())).status, 404);
-            } else {
-                ask(None).problem(401, "unauthorized");
-                let problem = ask(Some(without.reveal())).problem(403, "forbidden");
-                assert!(problem["detail"].as_str().unwrap().contains(scope.as_str()), "{problem}");
-                let let_in = ask(Some(with.reveal()));
-                assert!(!matches!(let_in.status, 401 | 405), "{method} {path}: {let_in:?}");
-                // Not every answer is JSON.
-                let answer: Value = serde_json::from_slice(&let_in.body).unwrap_or_default();
-                assert_ne!(answer["code"], "forbidden", "{method} {path}");
-                assert_ne!(answer["title"], "No such route", "{method} {path}");
             }
-            checked += 1;
+            assert!(!matches!(answer.status, 401 | 405), "{method} {path}: {answer:?}");
+            assert!(answer.status < 500, "{method} {path}: {answer:?}");
+            // Not every answer is JSON.
+            let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            assert_ne!(said["code"], "forbidden", "{method} {path}");
+            assert_ne!(said["title"], "No such route", "{method} {path}");
         }
+        let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|other| other != scope).collect();
+        let (without, _) = tokens.create("without", &others, None).unwrap();
+        assert_eq!(ask(Some(without.reveal())).status, 403, "{method} {path}");
+        tokens.revoke("without").unwrap();
     }
-    assert!(checked >= 25, "only {checked} operations");
+    assert!(operations.len() >= 28, "only {} operations", operations.len());
 }
 
-fn fill(path: &str) -> String {
-    path.split('/')
-        .map(|part| if part.starts_with('{') { "nobody" } else { part })
-        .collect::<Vec<_>>()
-        .join("/")
+/// Every operation about one person, asked with the names of what another person has: it shows nothing of theirs, and changes nothing.
+#[test]
+fn no_operation_for_one_person_shows_or_changes_what_another_has() {
+    const CANARY: &str = "canary-7f3a";
+    let service = Service::start();
+    let client = service.with_people(&["ann", "ben", "eve"]);
+    client.put_save("ann", "g", "s", &mut CANARY.as_bytes(), &Default::default()).unwrap();
+    let message = NewMessage { body: CANARY.to_owned(), ..NewMessage::default() };
+    let id = client.send_message("ann", "ben", &message).unwrap().id;
+    let consent = ConsentGiven { evidence: Some(CANARY.to_owned()), ..ConsentGiven::default() };
+    client.give_consent("ann", "steam_credentials", &consent).unwrap();
+    let mut secrets = SteamSecrets::default();
+    secrets.password = Some(CANARY.to_owned());
+    client.put_steam("ann", "account", &secrets).unwrap();
+    client.block("ann", "eve").unwrap();
+    let all_of_ann = || {
+        let mut save = String::new();
+        client
+            .save("ann", "g", "s", &Default::default())
+            .unwrap()
+            .unwrap()
+            .read_to_string(&mut save)
+            .unwrap();
+        let messages = client.messages("ann", "ben", &Default::default()).unwrap().items;
+        let texts: Vec<_> = messages.into_iter().map(|message| (message.id, message.body)).collect();
+        let consents: Vec<_> =
+            client.consents("ann").unwrap().into_iter().map(|consent| consent.evidence).collect();
+        let account = format!("{:?}", client.steam("ann", "account").unwrap());
+        let blocks: Vec<_> = client.blocks("ann").unwrap().into_iter().map(|block| block.peer).collect();
+        (save, texts, consents, account, blocks)
+    };
+    let before = all_of_ann();
+
+    let mut asked = 0;
+    for (method, path, _) in operations(&service) {
+        if !path.starts_with("/v1/subjects/{user}") && !path.starts_with("/v1/subjects/{follower}") {
+            continue;
+        }
+        let names = [
+            ("user", "eve"),
+            ("follower", "eve"),
+            ("owner", "ann"),
+            ("peer", "ben"),
+            ("game", "g"),
+            ("slot", "s"),
+            ("account", "account"),
+            ("purpose", "steam_credentials"),
+            ("id", id.as_str()),
+        ];
+        let part = |part: &str| {
+            let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+            name.map_or(part.to_owned(), |name| {
+                let known = names.iter().find(|(known, _)| *known == name);
+                known.map_or_else(|| "ann".to_owned(), |(_, value)| (*value).to_owned())
+            })
+        };
+        let target = path.split('/').map(part).collect::<Vec<_>>().join("/");
+        for (content_type, body) in [("application/json", "{}"), ("text/plain", "x")] {
+            let answer = service.raw(&method, &target, &[("Content-Type", content_type)], body.as_bytes());
+            let shown = String::from_utf8_lossy(&answer.body);
+            assert!(answer.status < 500, "{method} {target}: {answer:?}");
+            assert!(!shown.contains(CANARY), "{method} {target}: {shown}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 40, "{asked}");
+    assert_eq!(all_of_ann(), before);
+}
+
+/// Method, path template and scope of all that the service serves.
+fn operations(service: &Service) -> Vec<(String, String, Option<Scope>)> {
+    let document = service.client().openapi().unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let scope = operation["security"][0]["token"][0].as_str().map(|scope| scope.parse().unwrap());
+            operations.push((method.to_ascii_uppercase(), path.clone(), scope));
+        }
+    }
+    operations
+}
+
+fn fill(path: &str, name: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { name } else { part }).collect::<Vec<_>>().join("/")
 }
 
 #[test]

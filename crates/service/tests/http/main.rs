@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod access;
+mod audit;
 mod chats;
 mod conflicts;
 mod credentials;
 mod follow;
 mod holds;
+mod idempotency;
 mod lifecycle;
 mod limits;
 mod prefetch;

@@ -116,13 +116,6 @@ fn names_that_are_none() {
 }
 
 #[test]
-fn an_idempotency_key_is_not_silently_ignored() {
-    let service = Service::start();
-    let answer = service.raw("PUT", "/v1/subjects/alice", &[("Idempotency-Key", "1")], b"");
-    assert_eq!(answer.problem(400, "invalid")["field"], "Idempotency-Key");
-}
-
-#[test]
 fn unknown_and_erased_people() {
     let service = Service::start();
     let client = service.with_people(&["bob"]);

@@ -54,6 +54,7 @@ impl Folder {
                 .map_err(|error| keyring_error(error, dir))?;
         [&plane.a, &plane.b].into_iter().for_each(|folder| cells::tag(folder));
         let parts = parts(dir, keyring, options, true)?;
+        crate::audit::make(&audit_place(dir, options), id)?;
         let locked = Locked::create(
             dir,
             Marker { vault: id, cells: planned, wipe: Vec::new(), region: options.region.clone() },
@@ -81,6 +82,11 @@ impl Folder {
     /// What was found at open.
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Where the audit log lies.
+    pub(super) fn audit(&self, options: &VaultOptions) -> PathBuf {
+        audit_place(&self.dir, options)
     }
 
     /// Lets other processes in.
@@ -245,6 +251,10 @@ fn keys_lost(plane: &KeyPlane, why: &str) -> VaultError {
 
 fn key_plane(dir: &Path, id: VaultId, options: &VaultOptions) -> KeyPlane {
     KeyPlane::in_folder(dir, *id.as_bytes(), options.engine.sled.clone())
+}
+
+fn audit_place(dir: &Path, options: &VaultOptions) -> PathBuf {
+    options.audit.clone().unwrap_or_else(|| dir.join("ledger"))
 }
 
 fn ledger(dir: &Path) -> Result<Arc<FileLedger>, VaultError> {

@@ -14,6 +14,7 @@ use oubliette_engine::{Blobs, Engine};
 use oubliette_keyring::Keyring;
 
 use crate::VaultError;
+use crate::audit;
 use crate::chats::Conversations;
 use crate::expiry::Expiry;
 use crate::locks::Stripes;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) expiry: Expiry,
     pub(crate) trimming: Trimming,
     pub(crate) usages: Usages,
+    pub(crate) audit: Arc<audit::Log>,
     folder: Option<Folder>,
 }
 
@@ -75,7 +77,7 @@ impl Vault {
     /// [`VaultError::Format`] if the folder holds anything; whatever the disk answers.
     pub fn create(dir: &Path, options: VaultOptions) -> Result<Self, VaultError> {
         let (folder, parts) = Folder::create(dir, &options)?;
-        Self::assemble(parts, options.settings(), Some(folder))
+        Self::assemble(parts, &options, Some(folder))
     }
 
     /// Opens a vault, finishing what a crash interrupted: a torn deletion, uploads that were under way, a missing copy of the
@@ -86,7 +88,7 @@ impl Vault {
     /// missing or damaged and what to do.
     pub fn open(dir: &Path, options: VaultOptions) -> Result<Self, VaultError> {
         let (folder, parts) = Folder::open(dir, &options)?;
-        Self::assemble(parts, options.settings(), Some(folder))
+        Self::assemble(parts, &options, Some(folder))
     }
 
     /// A vault over stores of one's own. The parts must belong together; nobody else may use them meanwhile.
@@ -94,12 +96,18 @@ impl Vault {
     /// # Errors
     /// Those of the engine while uploads of an earlier run are taken back.
     pub fn from_parts(parts: Parts, options: VaultOptions) -> Result<Self, VaultError> {
-        Self::assemble(parts, options.settings(), None)
+        Self::assemble(parts, &options, None)
     }
 
-    fn assemble(parts: Parts, mut settings: Settings, folder: Option<Folder>) -> Result<Self, VaultError> {
-        settings.region = folder.as_ref().and_then(Folder::region).or(settings.region);
+    fn assemble(parts: Parts, options: &VaultOptions, folder: Option<Folder>) -> Result<Self, VaultError> {
         let Parts { keyring, engine, blobs } = parts;
+        let mut settings = options.settings();
+        settings.region = folder.as_ref().and_then(Folder::region).or(settings.region);
+        let place = folder.as_ref().map(|folder| folder.audit(options)).or_else(|| options.audit.clone());
+        // A folder's log was begun when the folder was made.
+        let fresh = folder.is_none();
+        let clock = Arc::clone(&settings.clock);
+        let audit = audit::open(place.as_deref(), keyring.vault_id(), clock, fresh)?;
         let taken = take_back_uploads(&*engine, &*blobs)?;
         if taken > 0 {
             tracing::info!(blobs = taken, "took back uploads and finished deletions of an earlier run");
@@ -122,6 +130,7 @@ impl Vault {
             expiry: Expiry::default(),
             trimming: Trimming::default(),
             usages: Usages::new(),
+            audit,
             folder,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -139,13 +148,15 @@ impl Vault {
     /// # Errors
     /// Those of the stores; what was acknowledged is safe all the same.
     pub fn close(&self) -> Result<(), VaultError> {
-        let Inner { keyring, engine, blobs, folder, .. } = &*self.inner;
+        let Inner { keyring, engine, blobs, folder, audit, .. } = &*self.inner;
+        let recorded = audit.close();
         keyring.close();
         let closed = [engine.close(), blobs.close()].into_iter().fold(Ok(()), Result::and);
         if let Some(folder) = folder {
             folder.release();
         }
-        Ok(closed?)
+        closed?;
+        recorded
     }
 }
 

@@ -19,6 +19,7 @@ mod holds;
 mod keep;
 mod minors;
 mod model;
+mod once;
 mod quota;
 mod races;
 mod records;

@@ -1,0 +1,254 @@
+//! The audit log: one record for each answer, before it leaves, and no name in it.
+
+use std::{
+    io::{Read, Write},
+    time::{Duration, Instant},
+};
+
+use oubliette_client::{AuditQuery, NewMessage};
+use oubliette_service::{
+    ServeError,
+    tokens::{Scope, Tokens},
+};
+use oubliette_store::{AuditFilter, AuditRecord, Vault, VaultError, VaultOptions, read_audit, verify_audit};
+use serde_json::Value;
+
+use crate::support::{Service, noise};
+
+/// What stands in the files, past the service.
+fn on_disk(service: &Service) -> Vec<AuditRecord> {
+    let mut records = Vec::new();
+    let folder = service.data().join("ledger");
+    read_audit(&folder, &AuditFilter::default(), &mut |record| records.push(record)).unwrap();
+    records
+}
+
+fn entries(service: &Service, query: &str) -> Vec<Value> {
+    let answer = service.raw("GET", &format!("/v1/audit?limit=1000{query}"), &[], b"");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["entries"].as_array().unwrap().clone()
+}
+
+#[test]
+fn each_answer_has_its_record_and_no_name_is_in_it() {
+    let service = Service::start();
+    let client = service.with_people(&["alice-the-player", "bob-the-peer"]);
+    client
+        .put_save(
+            "alice-the-player",
+            "secret-game",
+            "slot",
+            &mut &b"content-of-a-save"[..],
+            &Default::default(),
+        )
+        .unwrap();
+    let hello = NewMessage { body: "hello-in-clear".into(), ..NewMessage::default() };
+    client.send_message("alice-the-player", "bob-the-peer", &hello).unwrap();
+    let tokens = Tokens::open(&service.data());
+    let (reader, _) = tokens.create("reader", &[Scope::SavesRead], None).unwrap();
+    let authorization = format!("Bearer {}", reader.reveal());
+    let path = "/v1/subjects/alice-the-player/chats";
+    let refused = service.bare("GET", path, &[("Authorization", &authorization)], b"");
+    refused.problem(403, "forbidden");
+    service.raw("GET", "/v1/subjects/somebody-unknown", &[], b"").problem(404, "subject_unknown");
+    service.bare("GET", path, &[], b"").problem(401, "unauthorized");
+
+    let all = entries(&service, "");
+    let of = |operation: &str| {
+        let found: Vec<&Value> = all.iter().filter(|entry| entry["operation"] == operation).collect();
+        assert!(!found.is_empty(), "{operation}: {all:#?}");
+        found[0].clone()
+    };
+    let created = of("PUT /v1/subjects/{user}");
+    assert_eq!((created["outcome"].as_str(), created["status"].as_u64()), (Some("allowed"), Some(201)));
+    let alice = created["subject"].as_str().unwrap();
+    assert_eq!(alice.len(), 32);
+    let saved = of("PUT /v1/subjects/{user}/saves/{game}/{slot}");
+    assert_eq!((saved["subject"].as_str(), saved["actor"]["name"].as_str()), (Some(alice), Some("dev")));
+    let said = of("POST /v1/subjects/{user}/chats/{peer}/messages");
+    assert_eq!(said["subject"], alice);
+    assert!(said["other"].as_str().is_some_and(|peer| peer.len() == 32 && peer != alice), "{said}");
+    let forbidden = of("GET /v1/subjects/{user}/chats");
+    assert_eq!(forbidden["actor"]["name"], "reader");
+    assert_eq!(forbidden["actor"]["scopes"], serde_json::json!(["saves:read"]));
+    assert_eq!(
+        (forbidden["scope"].as_str(), forbidden["code"].as_str()),
+        (Some("chat:read"), Some("forbidden"))
+    );
+    assert_eq!(forbidden["request_id"].as_str(), refused.header("x-request-id"));
+    assert_eq!(forbidden["subject"], alice);
+    let unknown = of("GET /v1/subjects/{user}");
+    assert_eq!(
+        (unknown["subject"].as_str(), unknown["code"].as_str()),
+        (Some("none"), Some("subject_unknown"))
+    );
+    assert!(all.iter().any(|entry| entry["actor"]["kind"] == "nobody" && entry["status"] == 401), "{all:#?}");
+
+    let folder = service.data().join("ledger");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let token = service.token.as_str();
+        for name in ["alice", "bob", "somebody", "secret-game", "content-of", "hello", token, reader.reveal()]
+        {
+            assert!(!bytes.windows(name.len()).any(|window| window == name.as_bytes()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn filters_pages_and_the_client() {
+    let service = Service::start();
+    let client = service.with_people(&["ann", "ben"]);
+    for n in 0..5 {
+        client.put_save("ann", "g", &format!("s{n}"), &mut &b"x"[..], &Default::default()).unwrap();
+        let _absent = client.head_save("ben", "g", "none", None);
+    }
+    assert_eq!(entries(&service, "&subject=ann").len(), 6);
+    assert_eq!(entries(&service, "&subject=ben&outcome=refused").len(), 5);
+    assert_eq!(entries(&service, "&outcome=refused&actor=dev").len(), 5);
+    assert!(entries(&service, "&actor=somebody").is_empty());
+    let operation = "&operation=PUT%20%2Fv1%2Fsubjects%2F%7Buser%7D";
+    assert_eq!(entries(&service, operation).len(), 2);
+    let all = entries(&service, "");
+    let (middle, count) = (all[6]["time"].as_str().unwrap(), all.len());
+    let early = entries(&service, &format!("&to={middle}")).len();
+    let late = entries(&service, &format!("&from={middle}")).len();
+    assert!(early <= 6 && early + late >= count, "{early} {late} {count}");
+
+    let mut query = AuditQuery { limit: Some(4), ..AuditQuery::default() };
+    let mut seqs = Vec::new();
+    while seqs.len() < 12 {
+        let page = client.audit(&query).unwrap();
+        assert!(page.items.len() <= 4);
+        seqs.extend(page.items.iter().map(|entry| entry.seq));
+        query.cursor = Some(page.next_cursor.expect("asking writes, so there is always more"));
+    }
+    assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1) && seqs[0] == 1, "{seqs:?}");
+
+    for bad in ["from=yesterday", "outcome=maybe", "cursor=%21", "limit=0", "actors=x"] {
+        service.raw("GET", &format!("/v1/audit?{bad}"), &[], b"").problem(400, "invalid");
+    }
+    service.raw("GET", "/v1/audit?subject=nobody", &[], b"").problem(404, "subject_unknown");
+}
+
+#[test]
+fn a_flood_without_a_token_is_counted() {
+    let service = Service::start();
+    for _ in 0..300 {
+        service.bare("GET", "/v1/subjects/alice", &[], b"").problem(401, "unauthorized");
+    }
+    let folder = service.data();
+    let (kept, ended) = service.stop();
+    ended.unwrap();
+    let mut counts = Vec::new();
+    read_audit(&folder.join("ledger"), &AuditFilter::default(), &mut |record| {
+        if record.entry.status == 401 {
+            counts.push(record.entry.count);
+        }
+    })
+    .unwrap();
+    // A minute may have ended meanwhile.
+    assert!(counts.len() <= 50, "{counts:?}");
+    assert_eq!(counts.iter().sum::<u32>(), 300);
+    let report = verify_audit(&folder.join("ledger"), None).unwrap();
+    assert!(report.faults.is_empty() && report.notes.is_empty(), "{report:?}");
+    drop(kept);
+}
+
+#[test]
+fn the_record_is_there_before_the_first_byte_of_a_long_answer() {
+    let service = Service::start();
+    let client = service.with_people(&["ann"]);
+    client.put_save("ann", "g", "s", &mut noise(1, 20 << 20).as_slice(), &Default::default()).unwrap();
+    let mut stream = service.connect();
+    let request = format!(
+        "GET /v1/subjects/ann/saves/g/s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+        service.token
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut first = [0];
+    stream.read_exact(&mut first).unwrap();
+    let found = on_disk(&service).into_iter().any(|record| {
+        record.entry.operation == "GET /v1/subjects/{user}/saves/{game}/{slot}" && record.entry.status == 200
+    });
+    assert!(found);
+}
+
+/// A client that went away at once had its request carried out without a record.
+#[test]
+fn who_does_not_wait_for_the_answer_is_recorded_all_the_same() {
+    let service = Service::start();
+    service.with_people(&["ann"]);
+    for n in 0..20 {
+        let mut stream = service.connect();
+        let request = format!(
+            "PUT /v1/subjects/ann/saves/g/{n} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 1\r\n\r\nx",
+            service.token
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        drop(stream);
+    }
+    let recorded = |service: &Service| {
+        let put = "PUT /v1/subjects/{user}/saves/{game}/{slot}";
+        on_disk(service)
+            .iter()
+            .filter(|record| record.entry.operation == put && record.entry.status == 201)
+            .count() as u64
+    };
+    let saved = || {
+        let answer = service.raw("GET", "/v1/subjects/ann/saves", &[], b"");
+        answer.json()["saves"].as_array().unwrap().len() as u64
+    };
+    // Requests that were not even read are nobody's; all others come to their end.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (before, recorded) = (saved(), recorded(&service));
+        if before == recorded && saved() == before {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{before} saved, {recorded} recorded");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_cannot_be_recorded_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = Vault::create(&folder.path().join("vault"), VaultOptions::default()).unwrap();
+    vault.put_subject("ann", &Default::default(), false).unwrap();
+    let service = Service::over(folder, vault.clone(), Default::default());
+    vault.close().unwrap();
+    let data = service.data();
+    service.raw("PUT", "/v1/subjects/ben", &[], b"").problem(503, "audit_unavailable");
+    // It could not go on, and stops to be started again.
+    let (_folder, ended) = service.stop();
+    assert!(matches!(ended, Err(ServeError::Poisoned)), "{ended:?}");
+    let vault = Vault::open(&data, VaultOptions::default()).unwrap();
+    assert!(matches!(vault.subject("ben"), Err(VaultError::SubjectUnknown)));
+}
+
+#[test]
+fn an_operator_s_command_has_two_records_and_then_the_name_leads_to_nobody() {
+    let service = Service::start();
+    service.with_people(&["ann"]);
+    let created = entries(&service, "&subject=ann");
+    let ann = created[0]["subject"].as_str().unwrap().to_owned();
+    service.erase("ann").unwrap();
+    assert!(service.erase("nobody").is_err());
+    let erased: Vec<Value> =
+        entries(&service, "").into_iter().filter(|entry| entry["operation"] == "subject erase").collect();
+    let kinds: Vec<_> =
+        erased.iter().map(|entry| (entry["kind"].as_str().unwrap(), &entry["status"])).collect();
+    let expected = [("attempt", 0), ("done", 200), ("attempt", 0), ("done", 404)];
+    assert_eq!(kinds.len(), 4, "{erased:#?}");
+    for (entry, (kind, status)) in erased.iter().zip(expected) {
+        assert_eq!((entry["kind"].as_str(), entry["status"].as_u64()), (Some(kind), Some(status)));
+        assert_eq!(entry["actor"]["kind"], "operator");
+    }
+    assert_eq!((&erased[1]["subject"], &erased[2]["subject"]), (&ann.into(), &"none".into()));
+    service.raw("GET", "/v1/audit?subject=ann", &[], b"").problem(404, "subject_unknown");
+    // Who comes back under the same id is somebody else.
+    let client = service.client();
+    client.put_subject("ann", &Default::default(), true).unwrap();
+    assert_eq!(entries(&service, "&subject=ann").len(), 1);
+}
