@@ -13,6 +13,7 @@ mod idempotency;
 mod lifecycle;
 mod limits;
 mod prefetch;
+mod promises;
 mod records;
 mod refusals;
 mod release;
