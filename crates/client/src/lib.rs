@@ -33,8 +33,8 @@ pub use self::{
     records::{Record, RecordBody},
     saves::{SaveBody, SaveOptions, SaveRead},
     types::{
-        Account, Block, Chat, ChatMessages, Consent, ConsentGiven, Deletion, GuardCode, Keep, Limit, Listed,
-        Message, NewMessage, Posted, Quotas, Ready, SaveFacts, SaveStored, Share, ShareGiven, Slot, SlotKeep,
-        SteamSecrets, Subject, SubjectFacts, Usage, Window,
+        Account, Block, Chat, ChatMessages, ChatSettings, Consent, ConsentGiven, Deletion, GuardCode, Keep,
+        Limit, Listed, Message, NewMessage, Posted, Quotas, Ready, SaveFacts, SaveStored, Share, ShareGiven,
+        Slot, SlotKeep, SteamSecrets, Subject, SubjectFacts, Usage, Window,
     },
 };

@@ -13,7 +13,12 @@ use zeroize::Zeroize;
 
 use crate::secret::Secret;
 use crate::stack::{wiped, wiped_shallow};
-use crate::{Handle, Tag, TagKey, labels};
+use crate::{Handle, ObjectKey, Tag, TagKey, labels};
+
+/// The key of a message of policy *either* (docs/formats.md, section 8): nobody has it who lacks one of the two leaves.
+pub fn derive_either_key(author: &ObjectKey, peer: &ObjectKey) -> ObjectKey {
+    derive(&[author.expose(), peer.expose()], &[], &[labels::CHAT_EITHER])
+}
 
 /// Where a person stands in the key tree.
 pub fn person_tag(key: &TagKey, user_id: &[u8]) -> Tag {

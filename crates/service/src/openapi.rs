@@ -16,8 +16,8 @@ use crate::{
     access::{ROUTES, Route},
     problem::ProblemDocument,
     routes::{
-        blocks, chats, consents, credentials, docs, health, holds, messages, records, saves, settings,
-        subjects,
+        blocks, chats, consents, credentials, docs, export, health, holds, messages, records, saves,
+        settings, subjects,
     },
 };
 
@@ -52,7 +52,9 @@ use crate::{
         settings::put_follow_play,
         settings::get_follow_play,
         settings::delete_follow_play,
+        export::export,
         chats::list,
+        chats::set,
         chats::forget,
         messages::append,
         messages::read,

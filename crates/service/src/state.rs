@@ -7,6 +7,9 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{config::Config, problem::Problem, tokens::Tokens};
 
+/// Exports at a time.
+const EXPORTS: usize = 4;
+
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -17,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// Permits for large uploads.
     pub(crate) uploads: Semaphore,
+    /// Permits for exports, each of which reads all of a person.
+    pub(crate) exports: Arc<Semaphore>,
     /// Told once the vault refuses work for good, so that the server stops and the process can start afresh.
     pub(crate) poisoned: Arc<Notify>,
     workers: Semaphore,
@@ -34,6 +39,7 @@ impl App {
     pub(crate) fn new(vault: Vault, tokens: Arc<Tokens>, config: Config) -> Self {
         Self(Arc::new(Shared {
             uploads: Semaphore::new(config.uploads),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             workers: Semaphore::new(config.workers),
             waiting: Semaphore::new(config.queue),
             poisoned: Arc::default(),

@@ -41,6 +41,7 @@ mod counters;
 mod credentials;
 mod errors;
 mod expiry;
+mod export;
 mod forgetting;
 mod fsck;
 #[doc(hidden)]
@@ -69,10 +70,13 @@ mod usage;
 mod vault;
 mod withdrawal;
 
-pub use chats::{Body, ChatInfo, Chats, Message, NewMessage, Posted, Window};
+pub use chats::{
+    Body, ChatInfo, ChatOptions, ChatPolicy, ChatSettings, Chats, Message, NewMessage, Posted, Window,
+};
 pub use consents::{ConsentEvent, ConsentGiven, Consents};
 pub use credentials::{AccountInfo, Credentials, GuardCode, SteamFields};
 pub use errors::VaultError;
+pub use export::{ExportReport, Language};
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};

@@ -10,6 +10,8 @@ use crate::policy::Policy;
 use crate::quota::Quotas;
 use crate::saves::KeepRules;
 
+use crate::chats::ChatOptions;
+
 /// Time as a dependency, so that expiry is tested without sleeping.
 pub trait Clock: Send + Sync {
     /// Microseconds since 1970.
@@ -63,6 +65,8 @@ pub struct VaultOptions {
     /// Further files that hold a share of the root secret, each best on a disk of its own. When a vault is made: where to make
     /// them, beside `root.cell`. When it is opened: where they are now, if not where they were made.
     pub cells: Vec<PathBuf>,
+    /// Settings of conversations.
+    pub chat: ChatOptions,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }
@@ -75,6 +79,7 @@ pub(crate) struct Settings {
     pub(crate) max_save: u64,
     pub(crate) keep: KeepRules,
     pub(crate) quotas: Quotas,
+    pub(crate) chat: ChatOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clock_tolerance: Duration,
     pub(crate) policy: Policy,
@@ -91,6 +96,7 @@ impl VaultOptions {
             max_save: self.max_save.unwrap_or(DEFAULT_MAX_SAVE),
             keep: self.keep.clone(),
             quotas: self.quotas,
+            chat: self.chat,
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
             clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
             policy: self.policy.clone(),

@@ -16,6 +16,7 @@ mod op;
 mod people;
 mod perform;
 mod planted;
+mod policies;
 mod random;
 mod shares;
 mod sketch;

@@ -6,6 +6,7 @@ mod access;
 mod chats;
 mod conflicts;
 mod credentials;
+mod export;
 mod follow;
 mod holds;
 mod lifecycle;
