@@ -1,4 +1,4 @@
-//! A chat service over HTTP: two people talk, page through it, and one blocks the other.
+//! A chat service over HTTP: two people talk, page through it, one blocks the other, and what each policy means when one of them deletes or leaves.
 //!
 //! Run: `cargo run --example chat_service`. It starts a service of its own and asserts what it shows.
 #![allow(
@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     seen.reverse();
-    let texts: Vec<_> = seen.iter().filter_map(|m| Some((m.author.as_str(), m.body.as_deref()?))).collect();
+    let texts: Vec<_> =
+        seen.iter().filter_map(|m| Some((m.author.as_deref()?, m.body.as_deref()?))).collect();
     assert_eq!(texts, lines);
     let other = client.messages(a, b, &Window { limit: Some(1000), ..Window::default() })?.items;
     assert!(seen.iter().rev().map(|m| &m.id).eq(other.iter().map(|m| &m.id)));
@@ -60,8 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(newer.len(), 3);
 
     // An author takes one message back: it is gone for both. The other's cannot be taken back.
-    let own = seen.iter().find(|m| m.author == a).ok_or("mira wrote something")?;
-    let theirs = seen.iter().find(|m| m.author == b).ok_or("yun wrote something")?;
+    let own = seen.iter().find(|m| m.author.as_deref() == Some(a)).ok_or("mira wrote something")?;
+    let theirs = seen.iter().find(|m| m.author.as_deref() == Some(b)).ok_or("yun wrote something")?;
     client.forget_message(a, b, &own.id)?;
     for (user, peer) in [(a, b), (b, a)] {
         let left = client.messages(user, peer, &Window { limit: Some(1000), ..Window::default() })?.items;
@@ -77,7 +78,46 @@ fn main() -> Result<(), Box<dyn Error>> {
     client.unblock(b, a)?;
     client.send_message(a, b, &message("welcome back"))?;
     println!("a block refuses, and ends");
+
+    // Whose deletion takes a message along is fixed when it is written.
+    let policies = ["author", "either", "survivor"];
+    let say = |from, to| -> Result<Vec<String>, ClientError> {
+        let sent = policies.map(|policy| client.send_message(from, to, &under(policy)));
+        sent.into_iter().map(|sent| sent.map(|sent| sent.id)).collect()
+    };
+    let seen = |user, peer| -> Result<Vec<String>, ClientError> {
+        let items = client.messages(user, peer, &Window { limit: Some(1000), ..Window::default() })?.items;
+        Ok(items.into_iter().filter(|m| m.body.as_deref() == Some("a secret")).map(|m| m.policy).collect())
+    };
+    let ids = say(a, b)?;
+    // Yun deletes: of *author* he cannot, *either* is gone for both, of *survivor* mira keeps her copy.
+    let refused = client.forget_message(b, a, &ids[0]).err().ok_or("it is mira's alone")?;
+    assert_eq!(refused.code(), Some("not_author"));
+    client.forget_message(b, a, &ids[1])?;
+    client.forget_message(b, a, &ids[2])?;
+    assert_eq!((seen(a, b)?, seen(b, a)?), (texts_of(&["survivor", "author"]), texts_of(&["author"])));
+    // Mira deletes the others: now nobody has a key of any of the three.
+    client.forget_message(a, b, &ids[0])?;
+    client.forget_message(a, b, &ids[2])?;
+    assert_eq!((seen(a, b)?, seen(b, a)?), (Vec::new(), Vec::new()));
+
+    // Somebody leaves: their own words and what hung on both go, copies stay, and have no name any more.
+    say(a, b)?;
+    say(b, a)?;
+    service.erase(a)?;
+    assert_eq!(seen(b, a)?, texts_of(&["survivor", "author", "survivor"]));
+    let left = client.messages(b, a, &Window { limit: Some(1000), ..Window::default() })?.items;
+    assert!(left.iter().all(|m| m.author.as_deref() == Some(b) || m.author.is_none()));
+    println!("author, either and survivor, before and after one of them left");
     Ok(())
+}
+
+fn under(policy: &str) -> NewMessage {
+    NewMessage { policy: Some(policy.to_owned()), ..message("a secret") }
+}
+
+fn texts_of(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 fn message(text: &str) -> NewMessage {

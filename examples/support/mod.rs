@@ -6,7 +6,7 @@ use std::{error::Error, fs, net::SocketAddr, sync::Arc, thread::JoinHandle};
 
 use oubliette::{Vault, VaultOptions};
 use oubliette_client::{Client, ReleaseKey};
-use oubliette_service::{Config, Server, Tokens, tokens::Scope};
+use oubliette_service::{Config, Server, Tokens, admin, operator::Command, tokens::Scope};
 use tokio::sync::oneshot;
 
 /// A running service and a client of it.
@@ -31,7 +31,9 @@ impl Service {
 
         let runtime = tokio::runtime::Runtime::new()?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = runtime.block_on(Server::bind(vault, tokens, Config::default(), loopback, false))?;
+        let server = runtime.block_on(async {
+            Server::bind(vault, tokens, Config::default(), loopback, false).await?.with_admin_socket(&data)
+        })?;
         let address = server.address()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -62,6 +64,14 @@ impl Service {
         let tokens = Tokens::open(&self.folder.path().join("vault"));
         let (token, _) = tokens.create_with_keys(name, scopes, None, vec![key])?;
         Ok(Client::new(&self.url, token.reveal())?)
+    }
+
+    /// Erases a person. What `oubliette subject erase` does beside a running service.
+    #[allow(dead_code, reason = "each example uses a part")]
+    pub(crate) fn erase(&self, user: &str) -> Result<(), Box<dyn Error>> {
+        let command = Command::SubjectErase { user: user.to_owned() };
+        admin::call(&self.folder.path().join("vault"), &command, &mut |_, _| {})?;
+        Ok(())
     }
 }
 

@@ -173,6 +173,15 @@ fn a_served_folder_from_first_start_to_erasure() {
 
     ended(&served.run(&["chat", "append", "alice", "bob"], b"hello\n"), 0, "Z ");
     ended(&served.run(&["chat", "log", "bob", "alice"], b""), 0, "alice: hello");
+    ended(&served.run(&["chat", "append", "alice", "bob", "for both", "--policy", "either"], b""), 0, "Z ");
+    ended(&served.run(&["chat", "log", "bob", "alice"], b""), 0, "alice [either]: for both");
+    ended(&served.run(&["chat", "append", "alice", "bob", "x", "--policy", "both"], b""), 2, "");
+    ended(&served.run(&["subject", "export", "alice", "--to", "alice.zip"], b""), 0, "keep it safe");
+    ended(&served.run(&["subject", "export", "alice", "--to", "alice.zip"], b""), 2, "");
+    let export = std::fs::read(served.folder.path().join("alice.zip")).unwrap();
+    assert!(export.starts_with(b"PK") && export.windows(8).any(|bytes| bytes == b"for both"));
+    ended(&served.run(&["subject", "export", "nobody", "--to", "nobody.zip"], b""), 3, "");
+    assert!(!served.folder.path().join("nobody.zip").exists());
 
     let secrets = br#"{"password":"hunter2","shared_secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA="}"#;
     ended(&served.run(&["credential", "set", "alice", "acc"], secrets), 4, "consent_required");

@@ -157,7 +157,7 @@ fn put(vault: &Vault, user: &str, slot: &str, mut content: &[u8]) {
 }
 
 pub(crate) fn text(body: &str) -> NewMessage {
-    NewMessage { body: Body::Text(body.to_owned()), sent_at: None, client_id: None }
+    NewMessage { body: Body::Text(body.to_owned()), sent_at: None, client_id: None, policy: None }
 }
 
 impl Item {

@@ -154,7 +154,8 @@ fn conversation(client: &Client, user: &str, peer: &str) -> Result<Vec<Said>, Cl
     let window = Window { limit: Some(1000), ..Window::default() };
     let page = client.messages(user, peer, &window)?;
     assert!(page.next_cursor.is_none(), "the conversation grew past a page");
-    let said = page.items.into_iter().map(|m| Said { id: m.id, author: m.author, body: m.body.unwrap() });
+    let said =
+        page.items.into_iter().map(|m| Said { id: m.id, author: m.author.unwrap(), body: m.body.unwrap() });
     Ok(said.rev().collect())
 }
 

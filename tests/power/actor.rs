@@ -198,7 +198,8 @@ impl Actor {
         };
         let author = user(who);
         let prints = |items: Vec<oubliette_store::Message>| -> Vec<u64> {
-            let own = items.into_iter().rev().filter(|message| message.author == author);
+            let own =
+                items.into_iter().rev().filter(|message| message.author.as_deref() == Some(author.as_str()));
             own.map(|message| match message.body {
                 Body::Text(text) => fingerprint(text.as_bytes()),
                 Body::Bytes { bytes, .. } => fingerprint(&bytes),
@@ -223,7 +224,7 @@ impl Actor {
         Ok(items
             .into_iter()
             .rev()
-            .filter(|message| message.author == author)
+            .filter(|message| message.author.as_deref() == Some(author.as_str()))
             .map(|message| message.id)
             .collect())
     }
@@ -249,7 +250,7 @@ impl Actor {
 }
 
 fn message(body: Content) -> NewMessage {
-    NewMessage { body: Body::Text(body.text()), sent_at: None, client_id: None }
+    NewMessage { body: Body::Text(body.text()), sent_at: None, client_id: None, policy: None }
 }
 
 fn all() -> Page {

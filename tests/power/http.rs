@@ -104,5 +104,10 @@ fn own(client: &Client, who: User, to: User) -> Result<Vec<String>, ClientError>
     let window = Window { limit: Some(1000), ..Window::default() };
     let items = client.messages(&user(who), &user(to), &window)?.items;
     let author = user(who);
-    Ok(items.into_iter().rev().filter(|message| message.author == author).map(|message| message.id).collect())
+    Ok(items
+        .into_iter()
+        .rev()
+        .filter(|message| message.author.as_deref() == Some(author.as_str()))
+        .map(|message| message.id)
+        .collect())
 }

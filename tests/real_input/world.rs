@@ -87,7 +87,7 @@ fn drain(mut reader: SaveReader) -> Vec<u8> {
 }
 
 pub(crate) fn text(body: &str) -> NewMessage {
-    NewMessage { body: Body::Text(body.to_owned()), sent_at: None, client_id: None }
+    NewMessage { body: Body::Text(body.to_owned()), sent_at: None, client_id: None, policy: None }
 }
 
 /// Author and text of the whole conversation, oldest first, read in pages.
@@ -107,7 +107,7 @@ pub(crate) fn conversation(person: &Subject, peer: &str) -> Vec<(String, String)
 
 fn said(message: Message) -> (String, String) {
     match message.body {
-        Body::Text(text) => (message.author, text),
+        Body::Text(text) => (message.author.unwrap(), text),
         Body::Bytes { .. } => panic!("a text came back as bytes"),
     }
 }

@@ -10,6 +10,8 @@ use std::{
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use oubliette_store::ChatOptions;
+
 use crate::{args::Common, error::CliError, promises};
 
 /// Every setting, by its place in the file; the variable is `OUBLIETTE_` and the same in capitals with `_` for `.`.
@@ -37,6 +39,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("quota.credentials_items", Kind::Number),
     ("quota.records_bytes", Kind::Number),
     ("quota.records_items", Kind::Number),
+    ("chat.default_policy", Kind::Text),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
@@ -85,6 +88,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) quota: Quota,
     #[serde(default)]
+    pub(crate) chat: Chat,
+    #[serde(default)]
     pub(crate) memory: Memory,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -127,6 +132,28 @@ pub(crate) struct Quota {
     pub(crate) credentials_items: Option<u64>,
     pub(crate) records_bytes: Option<u64>,
     pub(crate) records_items: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Chat {
+    /// Of messages for which neither sender nor conversation names a policy.
+    pub(crate) default_policy: Option<String>,
+}
+
+impl Chat {
+    pub(crate) fn options(&self) -> Result<ChatOptions, CliError> {
+        let mut options = ChatOptions::default();
+        if let Some(policy) = &self.default_policy {
+            let wrong = |_| {
+                CliError::Usage(
+                    "the setting `chat.default_policy` must be `author`, `either` or `survivor`".into(),
+                )
+            };
+            options.default_policy = policy.parse().map_err(wrong)?;
+        }
+        Ok(options)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -419,6 +446,15 @@ mod tests {
         assert!(message.contains("`limits.workers`"), "{message}");
         let missing = Settings::from_parts(Some(Path::new("/nonexistent/oubliette.toml")), Vec::new());
         assert!(matches!(missing, Err(CliError::Usage(_))));
+    }
+
+    #[test]
+    fn settings_of_conversations() {
+        let of = |file: &str| load(file, &[]).and_then(|settings| settings.chat.options());
+        assert_eq!(of("[chat]\ndefault_policy = \"either\"").unwrap().default_policy.as_str(), "either");
+        assert_eq!(of("").unwrap().default_policy.as_str(), "author");
+        let message = of("[chat]\ndefault_policy = \"both\"").unwrap_err().to_string();
+        assert!(message.contains("`chat.default_policy`"), "{message}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
         max_save: settings.saves.max_size,
         keep: keep_rules(&settings.saves)?,
         quotas: quotas(&settings.quota),
+        chat: settings.chat.options()?,
         cells: settings.cells.clone(),
         key_cache: Some(harden::key_cache(&settings.memory)?),
         ..VaultOptions::default()

@@ -1,15 +1,18 @@
 //! People, chats, credentials, consents, the service itself.
 
+use std::io::Read;
+
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
+use zeroize::Zeroizing;
 
 use crate::{
     error::ClientError,
     http::{Client, json, path, with_query},
     types::{
-        Account, Block, Chat, ChatMessages, ConfirmationKey, Consent, ConsentGiven, Deletion, GuardCode,
-        Listed, Message, NewMessage, Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
+        Account, Block, Chat, ChatMessages, ChatSettings, ConfirmationKey, Consent, ConsentGiven, Deletion,
+        GuardCode, Listed, Message, NewMessage, Posted, Ready, SteamSecrets, Subject, SubjectFacts, Window,
     },
 };
 
@@ -32,11 +35,64 @@ impl Client {
     }
 }
 
+/// A person's own copy.
+impl Client {
+    /// Writes everything the vault holds of the person as a ZIP, as it comes; answers its bytes. `language` (`en`, `zh`) is that of the README, both if
+    /// `None`. What was written before an error is no whole archive.
+    pub fn export(
+        &self,
+        user: &str,
+        language: Option<&str>,
+        to: &mut dyn std::io::Write,
+    ) -> Result<u64, ClientError> {
+        let path = with_query(path(&["subjects", user, "export"]), &[("lang", language.map(str::to_owned))]);
+        let mut body = self.send(self.request(Method::GET, &path), ())?.into_body().into_reader();
+        let mut buffer = Zeroizing::new(vec![0; 64 << 10]);
+        let mut written = 0;
+        loop {
+            let read = body.read(&mut buffer).map_err(|error| ClientError::Transport(error.to_string()))?;
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(written);
+            };
+            to.write_all(bytes).map_err(ClientError::Content)?;
+            written += read as u64;
+        }
+    }
+}
+
 /// Chats.
 impl Client {
     /// Sends a text.
     pub fn send_message(&self, user: &str, peer: &str, message: &NewMessage) -> Result<Posted, ClientError> {
         self.call_with(Method::POST, &path(&["subjects", user, "chats", peer, "messages"]), message)
+    }
+
+    /// Sends raw bytes under a content type of their own; of `message` all but the body counts.
+    pub fn send_bytes(
+        &self,
+        user: &str,
+        peer: &str,
+        (content_type, bytes): (&str, &[u8]),
+        message: &NewMessage,
+    ) -> Result<Posted, ClientError> {
+        let query = [
+            ("policy", message.policy.clone()),
+            ("sent_at", message.sent_at.clone()),
+            ("client_id", message.client_id.clone()),
+        ];
+        let path = with_query(path(&["subjects", user, "chats", peer, "messages"]), &query);
+        let request = self.request(Method::POST, &path).header("content-type", content_type);
+        json(self.send(request, bytes)?)
+    }
+
+    /// Sets the policy of a person's further messages to a peer, and how long their side is kept.
+    pub fn set_chat(
+        &self,
+        user: &str,
+        peer: &str,
+        settings: &ChatSettings,
+    ) -> Result<ChatSettings, ClientError> {
+        self.call_with(Method::PUT, &path(&["subjects", user, "chats", peer]), settings)
     }
 
     /// Sends up to 100 texts in one atomic write.
@@ -73,12 +129,12 @@ impl Client {
         Ok(Listed { items: page.messages, next_cursor: page.next_cursor })
     }
 
-    /// Forgets one of the person's own messages.
+    /// Forgets one of the person's own messages, or their part of one of the peer's where its policy gives them one.
     pub fn forget_message(&self, user: &str, peer: &str, id: &str) -> Result<Deletion, ClientError> {
         self.delete(&path(&["subjects", user, "chats", peer, "messages", id]))
     }
 
-    /// Forgets all of the person's own messages up to this one.
+    /// Forgets all of the person's own messages, and their parts of the peer's, up to this one.
     pub fn forget_messages_through(&self, user: &str, peer: &str, id: &str) -> Result<Deletion, ClientError> {
         let path = path(&["subjects", user, "chats", peer, "messages", id]);
         self.delete(&with_query(path, &[("through", Some(id.to_owned()))]))

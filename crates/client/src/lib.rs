@@ -39,9 +39,9 @@ pub use self::{
     requests::{PersonRequest, RequestAnswered, RequestMade},
     saves::{SaveBody, SaveOptions, SaveRead},
     types::{
-        Account, AccountUse, Block, Chat, ChatMessages, ConfirmationKey, Consent, ConsentGiven, Deletion,
-        GuardCode, Keep, Limit, Listed, Message, NewMessage, Posted, Quotas, Ready, SaveFacts, SaveStored,
-        Share, ShareGiven, Slot, SlotKeep, SteamSecrets, Subject, SubjectFacts, Usage, Window,
+        Account, AccountUse, Block, Chat, ChatMessages, ChatSettings, ConfirmationKey, Consent, ConsentGiven,
+        Deletion, GuardCode, Keep, Limit, Listed, Message, NewMessage, Posted, Quotas, Ready, SaveFacts,
+        SaveStored, Share, ShareGiven, Slot, SlotKeep, SteamSecrets, Subject, SubjectFacts, Usage, Window,
     },
 };
 /// The private half of a key pair that secrets are released to; its public half is registered with a token.

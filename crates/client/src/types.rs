@@ -230,6 +230,20 @@ pub struct NewMessage {
     /// The sender's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// `author`, `either` or `survivor`; if absent, what is set for the conversation or the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+}
+
+/// One person's settings of one conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatSettings {
+    /// The policy of this person's messages that name none; `None`: the service's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Days after which this person's side is forgotten, message by message; `None`: as the service is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u32>,
 }
 
 /// A stored message's place.
@@ -250,8 +264,8 @@ pub struct Message {
     pub id: String,
     /// Within the author's side.
     pub seq: u64,
-    /// User id of the author.
-    pub author: String,
+    /// User id of the author, `None` after their erasure.
+    pub author: Option<String>,
     /// Text, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
@@ -269,7 +283,7 @@ pub struct Message {
     /// The sender's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// When it is forgotten.
+    /// Whose deletion takes it along: `author`, `either` or `survivor`.
     pub policy: String,
 }
 
@@ -298,6 +312,9 @@ pub struct Chat {
     pub last: Option<String>,
     /// How many messages this person sees.
     pub messages: u64,
+    /// What the person set for it.
+    #[serde(flatten)]
+    pub settings: ChatSettings,
 }
 
 /// A blocked peer.

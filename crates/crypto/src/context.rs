@@ -35,6 +35,8 @@ pub enum Kind {
     Head,
     /// The body of a large value.
     Body(Codec),
+    /// A message that two leaves open, within the author's value.
+    Inner,
 }
 
 /// How the body of a large value is encoded before sealing.
@@ -55,6 +57,10 @@ pub enum Policy {
     None = 0,
     /// The author's (chat).
     Author = 1,
+    /// Whichever of the two parties goes first (chat).
+    Either = 2,
+    /// The owner's of this copy; the other party has their own (chat).
+    Survivor = 3,
 }
 
 impl ObjectContext {
@@ -64,6 +70,7 @@ impl ObjectContext {
             Kind::Small => (1, 0),
             Kind::Head => (2, 0),
             Kind::Body(codec) => (3, codec as u8),
+            Kind::Inner => (4, 0),
         };
         let mut bytes = [0; CONTEXT_LEN];
         bytes[..4].copy_from_slice(b"OUB1");

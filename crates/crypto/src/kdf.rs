@@ -15,6 +15,11 @@ use crate::secret::Secret;
 use crate::stack::{wiped, wiped_shallow};
 use crate::{Handle, ObjectKey, Tag, TagKey, labels};
 
+/// The key of a message of policy *either* (docs/formats.md, section 8): nobody has it who lacks one of the two leaves.
+pub fn derive_either_key(author: &ObjectKey, peer: &ObjectKey) -> ObjectKey {
+    derive(&[author.expose(), peer.expose()], &[], &[labels::CHAT_EITHER])
+}
+
 /// Where a person stands in the key tree.
 pub fn person_tag(key: &TagKey, user_id: &[u8]) -> Tag {
     tag(key, labels::TAG_PERSON, user_id)

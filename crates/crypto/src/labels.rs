@@ -5,6 +5,8 @@
 pub const TREE_CHILD: &[u8] = b"oubliette/v1/tree/child";
 /// From the seed at a leaf to its object key.
 pub const TREE_LEAF: &[u8] = b"oubliette/v1/tree/leaf";
+/// Key of a message that both parties' leaves open together.
+pub const CHAT_EITHER: &[u8] = b"oubliette/v1/chat/either";
 /// Tag of a person; followed by the user id.
 pub const TAG_PERSON: &[u8] = b"oubliette/v1/tag/person";
 /// Tag of a handle; followed by the handle.

@@ -46,8 +46,16 @@ def stream(seed, length):
     return b"".join(blocks)[:length]
 
 
-def vector(name, length, whole, **fields):
+def either_key(author, peer):
+    """HKDF-SHA256 (RFC 5869) without a salt; one block is enough."""
+    prk = hmac.new(bytes(32), author + peer, hashlib.sha256).digest()
+    return hmac.new(prk, b"oubliette/v1/chat/either" + b"\1", hashlib.sha256).digest()
+
+
+def vector(name, length, whole, leaves=None, **fields):
     key, salt = stream(name + " key", 32), stream(name + " salt", 24)
+    if leaves:
+        key = either_key(*leaves)
     vault, handle = stream(name + " vault", 16), stream(name + " handle", 16)
     plain = stream(name + " plain", length)
     ctx = context(vault=vault, handle=handle, **fields)
@@ -56,6 +64,7 @@ def vector(name, length, whole, **fields):
     return {
         "name": name,
         "key": key.hex(),
+        **({"leaves": [leaf.hex() for leaf in leaves]} if leaves else {}),
         "salt": salt.hex(),
         "vault": vault.hex(),
         "handle": handle.hex(),
@@ -71,12 +80,15 @@ def vector(name, length, whole, **fields):
 
 chat = dict(kind=1, class_=2, branch=1, compartment=3, seq=41, policy=1, codec=0)
 body = dict(kind=3, class_=1, branch=1, compartment=70000, seq=1 << 40, policy=0, codec=1)
+inner = dict(kind=4, class_=2, branch=1, compartment=3, seq=42, policy=2, codec=0)
+leaves = (stream("author leaf", 32), stream("peer leaf", 32))
 print(
     json.dumps(
         {
             "about": "made by object.py; plaintext = SHA-256(plain_seed || counter:4)...",
             "vectors": [
                 vector("small", 64, True, **chat),
+                vector("inner", 64, True, leaves, **inner),
                 vector("three chunks", 2 * CHUNK + 100, False, **body),
                 vector("empty last chunk", CHUNK, False, **body),
             ],

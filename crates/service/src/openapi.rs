@@ -17,8 +17,8 @@ use crate::{
     idempotency,
     problem::ProblemDocument,
     routes::{
-        audit, blocks, chats, consents, credentials, docs, health, holds, messages, records, requests, saves,
-        settings, subjects,
+        audit, blocks, chats, consents, credentials, docs, export, health, holds, messages, records,
+        requests, saves, settings, subjects,
     },
 };
 
@@ -54,7 +54,9 @@ use crate::{
         settings::put_follow_play,
         settings::get_follow_play,
         settings::delete_follow_play,
+        export::export,
         chats::list,
+        chats::set,
         chats::forget,
         messages::append,
         messages::read,

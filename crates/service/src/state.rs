@@ -17,6 +17,9 @@ tokio::task_local! {
     pub(crate) static ONCE: Once;
 }
 
+/// Exports at a time.
+const EXPORTS: usize = 4;
+
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -31,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) strangers: Strangers,
     /// Requests with an `Idempotency-Key` that are being carried out.
     pub(crate) same_keys: SameKeys,
+    /// Permits for exports, each of which reads all of a person.
+    pub(crate) exports: Arc<Semaphore>,
     /// Told once the vault refuses work for good, so that the server stops and the process can start afresh.
     pub(crate) poisoned: Arc<Notify>,
     workers: Semaphore,
@@ -58,6 +63,7 @@ impl App {
     pub(crate) fn new(vault: Vault, tokens: Arc<Tokens>, config: Config) -> Self {
         Self(Arc::new(Shared {
             uploads: Semaphore::new(config.uploads),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             workers: Semaphore::new(config.workers),
             waiting: Semaphore::new(config.queue),
             poisoned: Arc::default(),

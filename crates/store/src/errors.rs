@@ -109,6 +109,9 @@ pub enum VaultError {
     /// The caller's reader failed or ended early; nothing was stored.
     #[error("the content could not be read to its end ({0}); nothing was stored, send it again")]
     Upload(#[source] std::io::Error),
+    /// Whoever was to take what is written took no more.
+    #[error("what was asked for could not be handed over to its end ({0}); ask for it again")]
+    Output(#[source] std::io::Error),
     /// The disk is full.
     #[error("the disk is full; free space, then restart if the vault refuses work")]
     DiskFull,

@@ -192,7 +192,7 @@ impl Vault {
         }
         match person.read_through(place, row) {
             Ok(()) => {
-                let blob = Value::parse(row).is_some_and(|value| value.blob().is_some());
+                let blob = Value::parse(row).is_some_and(|value| value.blob.is_some());
                 Ok(Verdict::Whole { blob })
             }
             Err(VaultError::Forgotten | VaultError::SubjectErased { .. }) => Ok(Verdict::Orphan),

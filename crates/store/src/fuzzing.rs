@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::SteamFields;
 use crate::names::Meta;
 use crate::page::Page;
-use crate::rows::{Place, Value};
+use crate::rows::{Part, Place, Value};
 
 /// All of this crate.
 pub const TARGETS: [Target; 12] = [
@@ -31,17 +31,22 @@ pub const TARGETS: [Target; 12] = [
 fn row_value(input: &[u8]) {
     if let Some(value) = Value::parse(input) {
         assert_eq!(value.encode().unwrap(), input);
-        assert!(input.ends_with(value.sealed()));
+        assert!(input.ends_with(value.sealed));
     }
 }
 
 fn row_value_seeds() -> Vec<Vec<u8>> {
     let blob = |length: usize| BlobRef(vec![1; length]);
+    let small = |part, sealed| Value { part, blob: None, sealed };
+    let large = |part, length, sealed| Value { part, blob: Some(blob(length)), sealed };
     let values = [
-        Value::Small(b""),
-        Value::Small(&[7; 100]),
-        Value::Large(blob(22), &[8; 90]),
-        Value::Large(blob(300), b""),
+        small(Part::Whole, b"".as_slice()),
+        small(Part::Whole, &[7; 100]),
+        small(Part::EitherPeer, &[7; 100]),
+        small(Part::SurvivorPeer, &[7; 100]),
+        large(Part::Whole, 22, [8; 90].as_slice()),
+        large(Part::EitherAuthor, 22, &[8; 90]),
+        large(Part::SurvivorAuthor, 300, b""),
     ];
     values.iter().map(|value| value.encode().unwrap()).collect()
 }
@@ -87,7 +92,7 @@ fn facts(input: &[u8]) {
         0 => {
             let Ok(meta) = serde_json::from_slice::<Meta>(json) else { return };
             let again: Meta = serde_json::from_slice(&serde_json::to_vec(&meta).unwrap()).unwrap();
-            assert!(again.name == meta.name && again.from == meta.from);
+            assert!(again == meta);
         }
         1 => {
             let Some(fields) = SteamFields::decode(json) else { return };
@@ -109,7 +114,7 @@ fn same<T: Serialize + DeserializeOwned + PartialEq>(json: &[u8]) {
 fn facts_seeds() -> Vec<Vec<u8>> {
     [
         (0, r#"{"name":["game","slot"]}"#),
-        (0, r#"{"name":["00"],"from":7}"#),
+        (0, r#"{"name":["00"],"from":7,"policy":"either","keep":30}"#),
         (1, r#"{"password":"p","uri":"steam://x\"y"}"#),
         (2, r#"{"o":5}"#),
         (2, r#"{"o":18446744073709551615,"t":"image/png","s":1,"c":"id"}"#),
@@ -118,6 +123,8 @@ fn facts_seeds() -> Vec<Vec<u8>> {
         (4, "{}"),
         (5, r#"{"last":10,"days":365}"#),
         (6, r#"{"total":{"bytes":1073741824},"saves":{"bytes":5,"items":7}}"#),
+        (2, r#"{"o":7,"w":[3,9]}"#),
+        (2, r#"{"o":7,"a":[4294967295,18446744073709551615],"r":4294967295}"#),
     ]
     .map(|(what, json)| [&[what], json.as_bytes()].concat())
     .to_vec()

@@ -43,6 +43,7 @@ mod counters;
 mod credentials;
 mod errors;
 mod expiry;
+mod export;
 mod forgetting;
 mod fsck;
 #[doc(hidden)]
@@ -77,13 +78,16 @@ pub use audit::{
     ActorKind, Audit, AuditAttempt, AuditEntry, AuditFilter, AuditKind, AuditOutcome, AuditRecord,
     AuditReport, read_audit, verify_audit,
 };
-pub use chats::{Body, ChatInfo, Chats, Message, NewMessage, Posted, Window};
+pub use chats::{
+    Body, ChatInfo, ChatOptions, ChatPolicy, ChatSettings, Chats, Message, NewMessage, Posted, Window,
+};
 pub use consents::{ConsentEvent, ConsentGiven, Consents};
 pub use credentials::{
     AccountInfo, ConfirmationKey, Credentials, GuardCode, Recipient, ReleaseRequest, Released, SteamFields,
     Use, UseKind,
 };
 pub use errors::VaultError;
+pub use export::{ExportReport, Language};
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};

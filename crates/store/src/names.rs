@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use crate::VaultError;
+use crate::chats::ChatPolicy;
 use crate::locks::lock;
 use crate::objects::Draft;
 use crate::person::Person;
@@ -42,12 +43,25 @@ impl Drop for Name {
 }
 
 /// The facts of a meta (docs/formats.md, section 8).
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Meta {
     pub(crate) name: Name,
     /// Chat: this side sees the peer's messages from this order on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<u64>,
+    /// Chat: the policy of this person's messages for which they name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<ChatPolicy>,
+    /// Chat: days after which this side's messages are forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keep: Option<u32>,
+}
+
+impl Meta {
+    /// A name alone.
+    pub(crate) fn named(name: Name) -> Self {
+        Self { name, from: None, policy: None, keep: None }
+    }
 }
 
 /// A compartment that has a name.
@@ -56,6 +70,16 @@ pub(crate) struct Entry {
     pub(crate) compartment: u32,
     /// See [`Meta::from`].
     pub(crate) from: u64,
+    /// See [`Meta::policy`].
+    pub(crate) policy: Option<ChatPolicy>,
+    /// See [`Meta::keep`].
+    pub(crate) keep: Option<u32>,
+}
+
+impl Entry {
+    fn new(compartment: u32, meta: &Meta) -> Self {
+        Self { compartment, from: meta.from.unwrap_or(0), policy: meta.policy, keep: meta.keep }
+    }
 }
 
 /// Where a name leads: to a compartment, or to one that its first content will open.
@@ -150,6 +174,18 @@ impl Person {
         })
     }
 
+    /// What a compartment is called.
+    pub(crate) fn name_of(
+        &self,
+        class: Class,
+        compartment: u32,
+    ) -> Result<Option<(Name, Entry)>, VaultError> {
+        self.with_names(class, |table| {
+            let found = table.names.iter().find(|(_, entry)| entry.compartment == compartment);
+            found.map(|(name, entry)| (name.clone(), *entry))
+        })
+    }
+
     /// The compartment of this name, or a new one for it.
     pub(crate) fn spot(&self, class: Class, name: &Name) -> Result<Spot, VaultError> {
         if let Some(entry) = self.named(class, name)? {
@@ -187,7 +223,7 @@ impl Person {
         }
         let mut kept = lock(&self.vault.names.0);
         let Some(table) = kept.tables.get_mut(&(self.handle(), class)) else { return };
-        let entry = Entry { compartment, from: meta.from.unwrap_or(0) };
+        let entry = Entry::new(compartment, &meta);
         if table.names.insert(meta.name, entry).is_none() {
             kept.names += 1;
         }
@@ -265,7 +301,7 @@ impl Person {
 impl Table {
     fn add(&mut self, found: Option<(Place, Meta)>) {
         if let Some((place, meta)) = found {
-            let entry = Entry { compartment: place.compartment, from: meta.from.unwrap_or(0) };
+            let entry = Entry::new(place.compartment, &meta);
             self.names.insert(meta.name, entry);
         }
     }

@@ -10,6 +10,8 @@ use crate::policy::Policy;
 use crate::quota::Quotas;
 use crate::saves::KeepRules;
 
+use crate::chats::ChatOptions;
+
 /// Time as a dependency, so that expiry is tested without sleeping.
 pub trait Clock: Send + Sync {
     /// Microseconds since 1970.
@@ -66,6 +68,8 @@ pub struct VaultOptions {
     /// The folder of the audit log; default `ledger` in the vault's folder. A vault over stores of one's own
     /// ([`Vault::from_parts`](crate::Vault::from_parts)) keeps it in memory if none is named.
     pub audit: Option<PathBuf>,
+    /// Settings of conversations.
+    pub chat: ChatOptions,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }
@@ -78,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) max_save: u64,
     pub(crate) keep: KeepRules,
     pub(crate) quotas: Quotas,
+    pub(crate) chat: ChatOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clock_tolerance: Duration,
     pub(crate) policy: Policy,
@@ -94,6 +99,7 @@ impl VaultOptions {
             max_save: self.max_save.unwrap_or(DEFAULT_MAX_SAVE),
             keep: self.keep.clone(),
             quotas: self.quotas,
+            chat: self.chat,
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
             clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
             policy: self.policy.clone(),

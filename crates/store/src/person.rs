@@ -3,12 +3,12 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use oubliette_crypto::{Handle, Kind, Leaf, ObjectContext, Path, items_through};
+use oubliette_crypto::{Handle, Kind, Leaf, ObjectContext, Path, Policy, items_through};
 use oubliette_engine::{Batch, EngineError, Row};
 use oubliette_keyring::{KeyLease, KeyringError, OperationGuard, Restrictions, Subject as Keys};
 
 use crate::VaultError;
-use crate::objects::{Draft, forget_blobs, policy};
+use crate::objects::{Draft, forget_blobs};
 use crate::rows::{Bounds, Place, Run, Value};
 use crate::usage::Room;
 use crate::vault::Inner;
@@ -41,10 +41,10 @@ impl Person {
         Ok(self.keys.key(&leaf(place))?)
     }
 
-    pub(crate) fn context(&self, place: Place, kind: Kind) -> ObjectContext {
+    pub(crate) fn context(&self, place: Place, policy: Policy, kind: Kind) -> ObjectContext {
         let Place { class, branch, compartment, seq } = place;
         let (vault, handle) = (self.vault.id, self.handle());
-        ObjectContext { kind, vault, handle, class, branch, compartment, seq, policy: policy(class) }
+        ObjectContext { kind, vault, handle, class, branch, compartment, seq, policy }
     }
 
     /// One row.
@@ -210,7 +210,7 @@ impl Inner {
         self.tally.count(&rows);
         let removal = self.removing(&rows);
         let rows = rows.into_iter().map(|(key, row)| {
-            let blob = Value::parse(&row).and_then(|value| value.blob().cloned());
+            let blob = Value::parse(&row).and_then(|value| value.blob);
             (key, blob)
         });
         let gone = forget_blobs(&*self.engine, &*self.blobs, rows.collect())?;

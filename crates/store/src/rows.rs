@@ -1,8 +1,8 @@
-//! Row keys and the two forms of a row's value (docs/formats.md, section 6).
+//! Row keys and the forms of a row's value (docs/formats.md, section 6).
 
 use std::ops::RangeInclusive;
 
-use oubliette_crypto::{Branch, Class, Handle};
+use oubliette_crypto::{Branch, Class, Handle, Policy};
 use oubliette_engine::BlobRef;
 
 use crate::VaultError;
@@ -132,52 +132,78 @@ fn after(mut prefix: Vec<u8>) -> Vec<u8> {
     vec![u8::MAX; 64]
 }
 
+/// Which of the values that make up one message a row holds. It stands in clear beside the row's form; the policy that goes with it is in
+/// the object's context, so that a value does not open as another part than it was sealed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Part {
+    /// All there is.
+    Whole = 0,
+    /// Chat, *either*: the author's, with the message inside.
+    EitherAuthor = 1,
+    /// Chat, *either*: the peer's half, of which the leaf is what counts.
+    EitherPeer = 2,
+    /// Chat, *survivor*: the author's copy.
+    SurvivorAuthor = 3,
+    /// Chat, *survivor*: the peer's copy.
+    SurvivorPeer = 4,
+}
+
+impl Part {
+    fn read(byte: u8) -> Option<Self> {
+        let parts =
+            [Self::Whole, Self::EitherAuthor, Self::EitherPeer, Self::SurvivorAuthor, Self::SurvivorPeer];
+        parts.get(usize::from(byte)).copied()
+    }
+
+    /// Whose erasure takes such a value along; `None` if there is no such value at this place.
+    pub(crate) fn policy(self, place: Place) -> Option<Policy> {
+        match (self, place.class, place.branch) {
+            (Self::Whole, Class::Chat, _) => Some(Policy::Author),
+            (Self::Whole, _, _) => Some(Policy::None),
+            (Self::EitherAuthor | Self::EitherPeer, Class::Chat, Branch::Items) => Some(Policy::Either),
+            (Self::SurvivorAuthor | Self::SurvivorPeer, Class::Chat, Branch::Items) => Some(Policy::Survivor),
+            _ => None,
+        }
+    }
+}
+
 /// A row's value, taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
-    /// The whole value, sealed.
-    Small(&'a [u8]),
-    /// A sealed head, and where the body lies.
-    Large(BlobRef, &'a [u8]),
+pub(crate) struct Value<'a> {
+    pub(crate) part: Part,
+    /// Of a large value: where the body lies. It goes when the row goes.
+    pub(crate) blob: Option<BlobRef>,
+    /// The sealed object in the row itself: the whole of a small value, the head of a large one.
+    pub(crate) sealed: &'a [u8],
 }
 
 impl<'a> Value<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        match bytes {
-            [VERSION, 0, sealed @ ..] => Some(Self::Small(sealed)),
-            [VERSION, 1, rest @ ..] => {
+        let [VERSION, form, rest @ ..] = bytes else { return None };
+        let part = Part::read(form >> 4)?;
+        match form & 0x0f {
+            0 => Some(Self { part, blob: None, sealed: rest }),
+            1 => {
                 let (length, rest) = rest.split_first_chunk::<2>()?;
                 let (reference, head) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-                Some(Self::Large(BlobRef(reference.to_vec()), head))
+                Some(Self { part, blob: Some(BlobRef(reference.to_vec())), sealed: head })
             }
             _ => None,
         }
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, VaultError> {
-        match self {
-            Self::Small(sealed) => Ok([&[VERSION, 0], *sealed].concat()),
-            Self::Large(BlobRef(reference), head) => {
+        let part = (self.part as u8) << 4;
+        match &self.blob {
+            None => Ok([&[VERSION, part], self.sealed].concat()),
+            Some(BlobRef(reference)) => {
                 let length = u16::try_from(reference.len()).map_err(|_| VaultError::Other {
                     detail: "a blob reference is too long for its row".into(),
                 })?;
-                Ok([&[VERSION, 1], length.to_be_bytes().as_slice(), reference, head].concat())
+                let head = [&[VERSION, part | 1], length.to_be_bytes().as_slice()].concat();
+                Ok([&head, reference, self.sealed].concat())
             }
-        }
-    }
-
-    /// The sealed object in the row itself.
-    pub(crate) fn sealed(&self) -> &'a [u8] {
-        match self {
-            Self::Small(sealed) | Self::Large(_, sealed) => sealed,
-        }
-    }
-
-    /// The blob that goes when the row goes.
-    pub(crate) fn blob(&self) -> Option<&BlobRef> {
-        match self {
-            Self::Small(_) => None,
-            Self::Large(blob, _) => Some(blob),
         }
     }
 }

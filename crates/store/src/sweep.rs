@@ -118,6 +118,8 @@ impl Vault {
             keyring.rotate()?;
         }
         *last = Some(now);
+        // Of the living: what grew too old since, and what others left of messages that two leaves open.
+        self.inner.tidied.begin_again();
         Ok(())
     }
 
@@ -165,9 +167,16 @@ impl Vault {
                 };
             }
             let Some(person) = &person else { continue };
+            let begins = before.is_none_or(|(h, p)| h != handle || p.run() != place.run());
+            if begins && (place.class, place.branch) == (Class::Chat, Branch::Items) {
+                told(person.cut_aged(place, &row))?;
+            }
             match person.is_cut(place) {
                 Ok(true) if person.is_kept(place)? => {}
                 Ok(true) => cut.push((key, row)),
+                Ok(false) if told(self.is_spent(person, place, &row))?.unwrap_or(false) => {
+                    cut.push((key, row));
+                }
                 Ok(false) => {
                     let last = before.replace((handle, place));
                     if last.is_some_and(|(h, p)| h == handle && p.run() == place.run()) {
@@ -191,6 +200,18 @@ impl Vault {
             Err(KeyringError::Unknown | KeyringError::Erased { .. }) => Ok(None),
             Err(other) => Err(other.into()),
         }
+    }
+}
+
+/// Damage in one place must not end the work for everybody: it is told, and there is no answer.
+fn told<T>(done: Result<T, VaultError>) -> Result<Option<T>, VaultError> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(VaultError::Corrupt { what }) => {
+            tracing::warn!(what, "a damaged row is left as it is; run fsck");
+            Ok(None)
+        }
+        Err(other) => Err(other),
     }
 }
 
@@ -225,6 +246,7 @@ impl Person {
         let run = place.run();
         let _lock = self.vault.slots.lock((self.handle(), run));
         let newest = match (place.class, place.branch) {
+            (Class::Chat, Branch::Meta) => return self.settle_meta(run),
             (Class::Credentials, Branch::Items) => self.newest_fields(run),
             (Class::Profile, Branch::Items) if crate::profile::holds_one(place.compartment) => {
                 self.newest_whole(run)
@@ -240,6 +262,11 @@ impl Person {
             }
             Err(other) => Err(other),
         }
+    }
+
+    fn settle_meta(&self, run: Run) -> Result<(), VaultError> {
+        let newest = told(self.newest_whole(run))?.flatten();
+        newest.map_or(Ok(()), |newest| self.cut_older_metas(newest))
     }
 
     /// The newest row of a run, opened.

@@ -16,7 +16,7 @@ use crate::once::Marked;
 use crate::person::{Person, conflict};
 use crate::profile::QUOTA;
 use crate::quota::{Quota, Quotas};
-use crate::rows::{Bounds, Place, Run, Value};
+use crate::rows::{Bounds, Part, Place, Run, Value};
 use crate::vault::Inner;
 
 /// People whose sums and limits are kept.
@@ -215,11 +215,15 @@ impl Inner {
 
     /// What one row counts.
     pub(crate) fn tally(&self, place: Place, row: &[u8]) -> Result<Tally, VaultError> {
-        let blob = match Value::parse(row).as_ref().and_then(Value::blob) {
+        let value = Value::parse(row);
+        let blob = match value.as_ref().and_then(|value| value.blob.as_ref()) {
             Some(blob) => self.blobs.len(blob)?,
             None => 0,
         };
-        Ok(Tally { items: u64::from(place.branch == Branch::Items), bytes: row.len() as u64 + blob })
+        // A half of a message says nothing: the message is its author's.
+        let counts =
+            place.branch == Branch::Items && value.is_none_or(|value| value.part != Part::EitherPeer);
+        Ok(Tally { items: u64::from(counts), bytes: row.len() as u64 + blob })
     }
 
     /// Rows are about to be removed: what they count, with the gates passed until it is dropped.

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use oubliette_crypto::{Codec, Kind, VaultId};
+use oubliette_crypto::kdf::derive_either_key;
+use oubliette_crypto::{Codec, Kind, ObjectContext, ObjectKey, VaultId};
 
 use super::path::Trie;
-use super::value::{Place, Sealed, read_row, unpack};
+use super::value::{Place, Sealed, inner, open, read_row, unpack};
 use super::{Key, Report};
 use crate::canary::Canary;
 use crate::evidence::Evidence;
@@ -90,16 +91,49 @@ impl<'e> Objects<'e> {
         report.counts.object_trials = self.trials;
         report.counts.objects = self.certain as u64;
         for sealed in &self.sealed {
-            let Some((plain, context)) = &sealed.open else { continue };
+            let Some((plain, context, key)) = &sealed.open else { continue };
             report.counts.objects_opened += 1;
             Canary::find(plain, &mut report.reached);
             report.find_audience(plain);
-            if context.kind == Kind::Body(Codec::Zstd) {
-                let head = sealed.head.and_then(|head| self.sealed.get(head)?.open.as_ref());
-                let content = head.and_then(|(head, _)| unpack(head, plain));
-                Canary::find(&content.unwrap_or_default(), &mut report.reached);
+            let head = sealed.head.and_then(|head| self.sealed.get(head)?.open.as_ref());
+            let inside = match (context.kind, head) {
+                (Kind::Body(Codec::Zstd), head) => {
+                    let content = head.and_then(|(head, ..)| unpack(head, plain));
+                    Canary::find(&content.unwrap_or_default(), &mut report.reached);
+                    None
+                }
+                (Kind::Body(_), Some((head, ..))) => inner(head, Some(plain), context),
+                (Kind::Small, _) => inner(plain, None, context),
+                _ => None,
+            };
+            if let Some((bytes, context)) = inside {
+                let plain = self.open_inner(key, bytes, &context, &mut report.counts.object_trials);
+                Canary::find(&plain.unwrap_or_default(), &mut report.reached);
             }
         }
+    }
+
+    /// A message that two leaves open: the author's, which opened the value around it, with every other key that is known, either way round; and,
+    /// should somebody have thought that one is enough, each key alone.
+    fn open_inner(
+        &self,
+        author: &Key,
+        bytes: &[u8],
+        context: &ObjectContext,
+        trials: &mut u64,
+    ) -> Option<Vec<u8>> {
+        let author = ObjectKey::from_slice(author).ok()?;
+        for other in &self.keys {
+            let other = ObjectKey::from_slice(other).ok()?;
+            let both = [derive_either_key(&author, &other), derive_either_key(&other, &author), other];
+            for key in &both {
+                *trials += 1;
+                if let Some(plain) = open(key, context, bytes) {
+                    return Some(plain);
+                }
+            }
+        }
+        None
     }
 }
 

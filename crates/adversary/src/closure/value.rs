@@ -40,7 +40,11 @@ impl Place {
         let handle = Handle(handle);
         let context =
             |kind, policy| ObjectContext { kind, vault, handle, class, branch, compartment, seq, policy };
-        kinds.iter().flat_map(|kind| [context(*kind, Policy::None), context(*kind, Policy::Author)]).collect()
+        let policies: &[Policy] = match class {
+            Class::Chat => &[Policy::Author, Policy::Either, Policy::Survivor, Policy::None],
+            _ => &[Policy::None, Policy::Author],
+        };
+        kinds.iter().flat_map(|kind| policies.iter().map(|policy| context(*kind, *policy))).collect()
     }
 }
 
@@ -50,8 +54,8 @@ pub(super) struct Sealed<'e> {
     contexts: Vec<ObjectContext>,
     /// A body's head, by number.
     pub(super) head: Option<usize>,
-    /// The plaintext and the key, once they are known.
-    pub(super) open: Option<(Vec<u8>, ObjectContext)>,
+    /// The plaintext, what it was sealed for and the key, once they are known.
+    pub(super) open: Option<(Vec<u8>, ObjectContext, Key)>,
 }
 
 impl<'e> Sealed<'e> {
@@ -66,19 +70,43 @@ impl<'e> Sealed<'e> {
 
     /// Tries a key, which costs one commitment for each context; answers how many were computed.
     pub(super) fn attempt(&mut self, key: &Key) -> u64 {
-        let (Some(header), Ok(key)) = (self.bytes.first_chunk::<HEADER_LEN>(), ObjectKey::from_slice(key))
-        else {
-            return 0;
-        };
+        let Ok(object_key) = ObjectKey::from_slice(key) else { return 0 };
         for (tried, context) in (1..).zip(&self.contexts) {
-            if let Ok(reader) = Reader::new(&key, context, header) {
-                self.open =
-                    Some((chunks(&reader, self.bytes.get(HEADER_LEN..).unwrap_or_default()), *context));
+            if let Some(plain) = open(&object_key, context, self.bytes) {
+                self.open = Some((plain, *context, *key));
                 return tried;
             }
         }
         self.contexts.len() as u64
     }
+}
+
+/// As much as opens, if the commitment is right.
+pub(super) fn open(key: &ObjectKey, context: &ObjectContext, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (header, sealed) = bytes.split_first_chunk::<HEADER_LEN>()?;
+    Reader::new(key, context, header).ok().map(|reader| chunks(&reader, sealed))
+}
+
+/// The object that stands as content in an author's value of policy *either*, and what it was sealed for. `head` is the head's plaintext, of a
+/// small value the plaintext itself; `body` that of the body.
+pub(super) fn inner<'p>(
+    head: &'p [u8],
+    body: Option<&'p [u8]>,
+    context: &ObjectContext,
+) -> Option<(&'p [u8], ObjectContext)> {
+    let mut fields = Fields(head);
+    fields.take(2)?;
+    let length = usize::try_from(fields.u64()?).ok()?;
+    fields.take(16)?;
+    let bytes = match body {
+        Some(body) => body.get(..length)?,
+        None => {
+            let facts = fields.u16()?.into();
+            fields.take(facts)?;
+            fields.take(length)?
+        }
+    };
+    (context.policy == Policy::Either).then_some((bytes, ObjectContext { kind: Kind::Inner, ..*context }))
 }
 
 /// As many chunks as open: an upload that broke off has a beginning, too.
@@ -101,7 +129,8 @@ pub(super) fn read_row<'e>(
 ) -> Option<(Sealed<'e>, Option<&'e [u8]>)> {
     let mut fields = Fields(value);
     fields.u8()?;
-    if fields.u8()? == 0 {
+    // The upper half says which part of a message it is.
+    if fields.u8()? & 0x0f == 0 {
         return Some((Sealed::new(fields.0, place.contexts(vault, &[Kind::Small])), None));
     }
     let length = fields.u16()?.into();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use oubliette_adversary::Canary;
+use oubliette_store::ChatPolicy;
 
 use crate::conversations::Message;
 use crate::history::History;
@@ -14,7 +15,7 @@ use crate::people::{Account, Person, Record, Slot};
 pub(crate) enum Doubt {
     Nothing,
     Version { who: usize, slot: [Canary; 2], content: [Canary; 2] },
-    Message { who: usize, to: usize, canary: Canary },
+    Message { who: usize, to: usize, canary: Canary, policy: ChatPolicy },
     Region { who: usize, new: Canary },
     Evidence { who: usize, new: Canary },
     Password { who: usize, account: Canary, new: Canary },
@@ -44,9 +45,14 @@ impl History {
                 person.kept.extend(lost);
             }
         }
-        for message in self.conversations.keep(&seen.canaries) {
+        let held: Vec<usize> = (0..PEOPLE).filter(|who| self.people[*who].held).collect();
+        for who in held {
+            let parts = self.conversations.parts(who);
+            self.people[who].maybe.extend(parts);
+        }
+        for message in self.conversations.keep(&seen.readers) {
             let author = &mut self.people[message.author];
-            if author.held {
+            if author.held && message.policy == ChatPolicy::Author {
                 author.kept.push(message.canary);
             }
         }
@@ -77,12 +83,18 @@ impl History {
                     (None, None) => person.maybe.extend(content.into_iter().chain([game, name])),
                 }
             }
-            Doubt::Message { who, to, canary } => match seen.messages.get(&canary) {
+            Doubt::Message { who, to, canary, policy } => match seen.messages.get(&canary) {
                 Some(id) => {
-                    let message = Message { author: who, id: id.clone(), canary };
+                    let id = id.clone();
+                    let message = Message { author: who, peer: to, id, canary, policy, gone: [false; 2] };
                     self.conversations.between(who, to).push(message);
                 }
-                None => self.people[who].maybe.push(canary),
+                None => {
+                    if policy == ChatPolicy::Survivor {
+                        self.people[to].maybe.push(canary.clone());
+                    }
+                    self.people[who].maybe.push(canary);
+                }
             },
             Doubt::Region { who, new } => {
                 let person = &mut self.people[who];

@@ -33,7 +33,10 @@ fn plaintext_is_in_no_file_not_even_for_a_moment() {
     };
     subject.saves().put(game, slot, &options, &mut upload).unwrap();
     let body = Body::Bytes { content_type: message.to_owned(), bytes: around(&canaries[7], Size::Dense) };
-    subject.chats().append(bob, &[NewMessage { body, sent_at: None, client_id: None }]).unwrap();
+    subject
+        .chats()
+        .append(bob, &[NewMessage { body, sent_at: None, client_id: None, policy: None }])
+        .unwrap();
     let given = ConsentGiven { evidence: Some(content.to_owned()), ..ConsentGiven::default() };
     subject.consents().give("steam_credentials", &given).unwrap();
     let fields = [("password".to_owned(), password.to_owned())];

@@ -5,7 +5,7 @@ use oubliette_store::{Policy, RecordRule, VaultOptions};
 
 use crate::filler::Size;
 use crate::history::{History, PURPOSE};
-use crate::op::Op;
+use crate::op::{AUTHOR, EITHER, Op, SURVIVOR};
 
 /// Key times blob, in one history with its seizures. Less would be no search.
 pub(crate) const LEAST_TRIALS: u64 = 10_000;
@@ -18,11 +18,19 @@ pub(crate) const EVERYTHING: &[Op] = &[
     Op::Break { who: 0, spot: 0 },
     Op::Put { who: 0, spot: 1, size: Size::Packed },
     Op::Put { who: 1, spot: 0, size: Size::Small },
-    Op::Say { who: 0, to: 1, long: false },
-    Op::Say { who: 1, to: 0, long: true },
-    Op::Say { who: 0, to: 1, long: true },
-    Op::Say { who: 0, to: 1, long: false },
-    Op::Say { who: 1, to: 0, long: false },
+    Op::Say { who: 0, to: 1, long: false, policy: AUTHOR },
+    Op::Say { who: 1, to: 0, long: true, policy: AUTHOR },
+    Op::Say { who: 0, to: 1, long: true, policy: AUTHOR },
+    Op::Say { who: 0, to: 1, long: false, policy: AUTHOR },
+    Op::Say { who: 1, to: 0, long: false, policy: AUTHOR },
+    Op::Say { who: 0, to: 1, long: false, policy: EITHER },
+    Op::Say { who: 0, to: 1, long: true, policy: EITHER },
+    Op::Say { who: 1, to: 0, long: false, policy: EITHER },
+    Op::Say { who: 0, to: 1, long: false, policy: SURVIVOR },
+    Op::Say { who: 0, to: 1, long: true, policy: SURVIVOR },
+    Op::Say { who: 1, to: 0, long: true, policy: SURVIVOR },
+    Op::Say { who: 0, to: 1, long: true, policy: EITHER },
+    Op::Say { who: 0, to: 1, long: false, policy: SURVIVOR },
     Op::Consent { who: 0 },
     Op::SetSteam { who: 0, spot: 0 },
     Op::Release { who: 0, spot: 0 },
@@ -38,13 +46,22 @@ pub(crate) const EVERYTHING: &[Op] = &[
     Op::ForgetThrough { who: 1, to: 0, nth: 1 },
     Op::Move { who: 0 },
     Op::Seize,
+    Op::ForgetTheirs { who: 1, to: 0, nth: 0 },
+    Op::ForgetMessage { who: 0, to: 1, nth: 2 },
+    Op::Seize,
+    Op::ForgetTheirs { who: 1, to: 0, nth: 1 },
+    Op::ForgetTheirs { who: 1, to: 0, nth: 1 },
+    Op::Seize,
     Op::Restart,
     Op::ForgetSlot { who: 0, spot: 1 },
     Op::ForgetSteam { who: 0, spot: 0 },
     Op::Seize,
     Op::Withdraw { who: 0 },
     Op::ForgetSide { who: 1, to: 0 },
-    Op::Say { who: 1, to: 0, long: false },
+    Op::Say { who: 1, to: 0, long: false, policy: AUTHOR },
+    Op::Say { who: 1, to: 0, long: false, policy: EITHER },
+    Op::Say { who: 1, to: 0, long: false, policy: SURVIVOR },
+    Op::Say { who: 0, to: 1, long: true, policy: SURVIVOR },
     Op::Seize,
     // The first of them is refused, and gives the consent.
     Op::Record { who: 0, spot: 0, long: false },
@@ -74,7 +91,7 @@ pub(crate) const EVERYTHING: &[Op] = &[
     Op::Sweep,
     Op::Reopen { who: 0 },
     Op::Put { who: 0, spot: 2, size: Size::Dense },
-    Op::Say { who: 0, to: 1, long: false },
+    Op::Say { who: 0, to: 1, long: false, policy: AUTHOR },
     Op::Restart,
     Op::Seize,
     Op::Erase { who: 1 },
@@ -156,7 +173,7 @@ fn after_the_fence_no_guess_is_confirmed() {
 fn a_cover_of_many_pages_is_followed() {
     let folder = tempfile::tempdir().unwrap();
     let mut history = in_memory(&folder, 1, true);
-    let say = std::iter::repeat_n(Op::Say { who: 0, to: 1, long: false }, 100);
+    let say = std::iter::repeat_n(Op::Say { who: 0, to: 1, long: false, policy: AUTHOR }, 100);
     let forget = (0..50).map(|nth| Op::ForgetMessage { who: 0, to: 1, nth });
     run(&mut history, &say.chain(forget).collect::<Vec<_>>()).unwrap_or_else(|leak| panic!("{leak}"));
     let present = history.world.seize_present(0).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oubliette_adversary::{Canary, Evidence, Leak, Report, Tear, World, WorldError, close, judge};
-use oubliette_store::{SaveReader, Subject};
+use oubliette_store::{ChatPolicy, SaveReader, Subject};
 
 use crate::conversations::Conversations;
 use crate::doubt::Doubt;
@@ -223,7 +223,10 @@ impl History {
                 person.maybe.extend(account.password.take_if(|password| !backup.contains(password)));
             }
         }
-        for message in self.conversations.keep(&seen.canaries) {
+        for message in self.conversations.keep(&seen.readers) {
+            if message.policy != ChatPolicy::Author {
+                self.people[message.peer].maybe.push(message.canary.clone());
+            }
             self.people[message.author].maybe.push(message.canary);
         }
         let unsure: BTreeSet<&Canary> = self.unsure().collect();
@@ -252,10 +255,10 @@ impl History {
         Ok(())
     }
 
-    /// Somebody is gone: the others keep what they wrote to them.
+    /// Somebody is gone: the others keep what is theirs of what they said to each other.
     pub(crate) fn depart(&mut self, who: usize) {
-        for message in self.conversations.end(who) {
-            self.people[message.author].words_left.push(message.canary);
+        for (whose, words) in self.conversations.end(who) {
+            self.people[whose].words_left.push(words);
         }
         let id = self.people[who].id.clone();
         self.people[who] = Person { alive: false, ..Person::new(id) };

@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub(crate) versions: BTreeMap<Canary, u64>,
     /// Ids of messages by what they say.
     pub(crate) messages: BTreeMap<Canary, String>,
+    /// Who sees a message.
+    pub(crate) readers: BTreeMap<Canary, BTreeSet<usize>>,
 }
 
 /// Looks at everything of these people, in a vault that was just opened.
@@ -33,7 +35,7 @@ pub(crate) fn look(world: &World, people: &[Person]) -> Result<Seen, WorldError>
                 let holds = subject.holds().list()?;
                 seen.held[who] = !holds.is_empty();
                 holds.iter().for_each(|hold| seen.text(hold.reason.as_deref().unwrap_or_default()));
-                seen.consent[who] = seen.person(&subject, &person.id)?;
+                seen.consent[who] = seen.person(&subject, who)?;
             }
             Err(VaultError::SubjectErased { .. } | VaultError::SubjectUnknown) => {}
             Err(other) => return Err(other.into()),
@@ -46,7 +48,7 @@ pub(crate) fn look(world: &World, people: &[Person]) -> Result<Seen, WorldError>
 
 impl Seen {
     /// Answers whether the consent is given.
-    fn person(&mut self, subject: &Subject, id: &Canary) -> Result<bool, WorldError> {
+    fn person(&mut self, subject: &Subject, who: usize) -> Result<bool, WorldError> {
         let whole = || Page { limit: Some(1000), ..Page::default() };
         self.text(&subject.info()?.region.unwrap_or_default());
         let saves = subject.saves();
@@ -82,8 +84,9 @@ impl Seen {
                     Body::Text(text) => text.into_bytes(),
                     Body::Bytes { bytes, .. } => bytes,
                 };
-                for canary in Canary::all_in(&body).into_iter().filter(|_| message.author == id.as_str()) {
+                for canary in Canary::all_in(&body) {
                     self.messages.insert(canary.clone(), message.id.clone());
+                    self.readers.entry(canary.clone()).or_default().insert(who);
                     self.canaries.insert(canary);
                 }
             }

@@ -17,6 +17,7 @@ mod op;
 mod people;
 mod perform;
 mod planted;
+mod policies;
 mod random;
 mod shares;
 mod sketch;

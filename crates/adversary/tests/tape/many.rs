@@ -69,7 +69,7 @@ fn join(vault: &Vault, player: &Player) {
 
 fn say(vault: &Vault, player: &Player, peer: &Player) {
     let body = Body::Text(player.content[3].as_str().to_owned());
-    let message = NewMessage { body, sent_at: None, client_id: None };
+    let message = NewMessage { body, sent_at: None, client_id: None, policy: None };
     vault.subject(player.id.as_str()).unwrap().chats().append(peer.id.as_str(), &[message]).unwrap();
 }
 

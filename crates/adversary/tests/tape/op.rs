@@ -1,11 +1,16 @@
 //! What may happen in a history. Numbers are taken modulo what there is.
 
 use oubliette_adversary::Tear;
+use oubliette_store::ChatPolicy;
 
 use crate::filler::Size;
 
 pub(crate) const PEOPLE: usize = 4;
 pub(crate) const SPOTS: usize = 3;
+
+pub(crate) const AUTHOR: ChatPolicy = ChatPolicy::Author;
+pub(crate) const EITHER: ChatPolicy = ChatPolicy::Either;
+pub(crate) const SURVIVOR: ChatPolicy = ChatPolicy::Survivor;
 
 /// One event.
 #[derive(Debug, Clone)]
@@ -53,6 +58,13 @@ pub(crate) enum Op {
         who: usize,
         to: usize,
         long: bool,
+        policy: ChatPolicy,
+    },
+    /// One's part of a message of the other's.
+    ForgetTheirs {
+        who: usize,
+        to: usize,
+        nth: usize,
     },
     ForgetMessage {
         who: usize,

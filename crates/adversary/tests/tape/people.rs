@@ -23,7 +23,7 @@ pub(crate) struct Person {
     /// Evidence of consents given.
     pub(crate) evidence: Vec<Canary>,
     pub(crate) consent: bool,
-    /// Own messages to people who were erased since.
+    /// Own messages to people who were erased since, and copies of theirs.
     pub(crate) words_left: Vec<Canary>,
     /// May be found or not until the person goes: what was never acknowledged, and what a restored backup did not know.
     pub(crate) maybe: Vec<Canary>,

@@ -1,14 +1,14 @@
 //! One event, done to the vault and, once it is acknowledged, to the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use oubliette_adversary::{Canary, WorldError};
 use oubliette_crypto::hpke::{ReleaseContext, SealedRelease, open_release};
 use oubliette_crypto::{ReleaseKey, VaultId};
 use oubliette_store::{
-    Audience, Body, ConsentGiven, ErasureOutcome, Keep, NewHold, NewMessage, PutOptions, Recipient,
-    RecordOptions, ReleaseRequest, Share, SteamFields, SubjectFacts, VaultError,
+    Audience, Body, ChatPolicy, ConsentGiven, ErasureOutcome, Keep, NewHold, NewMessage, PutOptions,
+    Recipient, RecordOptions, ReleaseRequest, Share, SteamFields, SubjectFacts, VaultError,
 };
 
 use crate::conversations::Message;
@@ -31,7 +31,8 @@ impl History {
             Op::Share { who, spot, to } => self.pair(who, to, |it| it.share(who, spot, to)),
             Op::Unshare { who, spot } => self.living(who, |it| it.unshare(who, spot)),
             Op::Lend { who, spot } => self.living(who, |it| it.lend(who, spot)),
-            Op::Say { who, to, long } => self.pair(who, to, |it| it.say(who, to, long)),
+            Op::Say { who, to, long, policy } => self.pair(who, to, |it| it.say(who, to, long, policy)),
+            Op::ForgetTheirs { who, to, nth } => self.pair(who, to, |it| it.forget_theirs(who, to, nth)),
             Op::ForgetMessage { who, to, nth } => self.pair(who, to, |it| it.forget_message(who, to, nth)),
             Op::ForgetThrough { who, to, nth } => self.pair(who, to, |it| it.forget_through(who, to, nth)),
             Op::ForgetSide { who, to } => self.pair(who, to, |it| it.forget_side(who, to)),
@@ -83,11 +84,15 @@ impl History {
         if !self.people[who].held {
             return act(self);
         }
-        let before = self.theirs(who);
+        let (before, parts) = (self.theirs(who), self.conversations.parts(who));
         act(self)?;
-        let after = self.theirs(who);
+        let (after, left) = (self.theirs(who), self.conversations.parts(who));
         if self.people[who].held {
-            self.people[who].kept.extend(before.difference(&after).cloned());
+            // Of what hangs on another, too, they keep their part; whether it can be read is the other's to say.
+            let shared: BTreeSet<Canary> = parts.difference(&left).cloned().collect();
+            let gone = before.difference(&after).filter(|canary| !shared.contains(canary)).cloned();
+            self.people[who].kept.extend(gone);
+            self.people[who].maybe.extend(shared);
         }
         Ok(())
     }
@@ -232,19 +237,24 @@ impl History {
         self.readers.retain(|(reader, _)| *reader != who);
     }
 
-    fn say(&mut self, who: usize, to: usize, long: bool) -> Done {
+    fn say(&mut self, who: usize, to: usize, long: bool, policy: ChatPolicy) -> Done {
         let canary = self.plant();
-        self.doubt = Doubt::Message { who, to, canary: canary.clone() };
+        self.doubt = Doubt::Message { who, to, canary: canary.clone(), policy };
         let body = if long {
             Body::Bytes { content_type: "text/plain".into(), bytes: around(&canary, Size::Dense) }
         } else {
             Body::Text(canary.as_str().to_owned())
         };
-        let message = NewMessage { body, sent_at: None, client_id: None };
+        let message = NewMessage { body, sent_at: None, client_id: None, policy: Some(policy) };
         let posted = self.subject(who)?.chats().append(self.people[to].id.as_str(), &[message])?;
         let id = posted[0].id.clone();
-        self.conversations.between(who, to).push(Message { author: who, id, canary });
-        self.did("say");
+        let message = Message { author: who, peer: to, id, canary, policy, gone: [false; 2] };
+        self.conversations.between(who, to).push(message);
+        self.did(match policy {
+            ChatPolicy::Either => "say for either",
+            ChatPolicy::Survivor => "say for the survivor",
+            _ => "say",
+        });
         Ok(())
     }
 
@@ -253,8 +263,20 @@ impl History {
         let chats = self.subject(who)?.chats();
         let messages = self.conversations.between(who, to);
         chats.forget_message(self.people[to].id.as_str(), &messages[at].id)?;
-        messages.remove(at);
+        messages[at].let_go(who);
+        messages.retain(Message::alive);
         self.did("forget message");
+        Ok(())
+    }
+
+    fn forget_theirs(&mut self, who: usize, to: usize, nth: usize) -> Done {
+        let Some(at) = self.conversations.theirs(who, to, nth) else { return Ok(()) };
+        let chats = self.subject(who)?.chats();
+        let messages = self.conversations.between(who, to);
+        chats.forget_message(self.people[to].id.as_str(), &messages[at].id)?;
+        messages[at].let_go(who);
+        messages.retain(Message::alive);
+        self.did("forget theirs");
         Ok(())
     }
 
@@ -263,11 +285,7 @@ impl History {
         let chats = self.subject(who)?.chats();
         let messages = self.conversations.between(who, to);
         chats.forget_through(self.people[to].id.as_str(), &messages[at].id)?;
-        let mut place = 0;
-        messages.retain(|message| {
-            place += 1;
-            place - 1 > at || message.author != who
-        });
+        self.conversations.let_go(who, to, at + 1);
         self.did("forget through");
         Ok(())
     }
@@ -278,7 +296,7 @@ impl History {
             Err(VaultError::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        self.conversations.between(who, to).retain(|message| message.author != who);
+        self.conversations.let_go(who, to, usize::MAX);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use oubliette_adversary::Tear;
+use oubliette_store::ChatPolicy;
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use proptest_state_machine::ReferenceStateMachine;
@@ -126,10 +127,16 @@ impl Sketch {
             may(1, (0..person.accounts).prop_map(move |spot| Op::Release { who, spot }).boxed());
         }
         for to in (0..PEOPLE).filter(|to| *to != who && self.people[*to].alive) {
-            may(2, any::<bool>().prop_map(move |long| Op::Say { who, to, long }).boxed());
+            let policy = prop::sample::select(ChatPolicy::ALL.to_vec());
+            let say = (any::<bool>(), policy);
+            may(3, say.prop_map(move |(long, policy)| Op::Say { who, to, long, policy }).boxed());
             if !person.slots.is_empty() {
                 let spots = 0..person.slots.len();
                 may(1, spots.prop_map(move |spot| Op::Share { who, spot, to }).boxed());
+            }
+            let heard = self.said.get(&(to, who)).copied().unwrap_or(0);
+            if heard > 0 {
+                may(2, (0..heard).prop_map(move |nth| Op::ForgetTheirs { who, to, nth }).boxed());
             }
             let said = self.said.get(&(who, to)).copied().unwrap_or(0);
             if said > 0 {

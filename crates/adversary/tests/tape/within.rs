@@ -6,15 +6,17 @@ use oubliette_store::VaultOptions;
 use crate::filler::Size;
 use crate::histories::{in_memory, run};
 use crate::history::History;
-use crate::op::Op;
+use crate::op::{AUTHOR, EITHER, Op, SURVIVOR};
 
 /// Two people with something of everything; something of the first was forgotten before.
 const BEFORE: &[Op] = &[
     Op::Put { who: 0, spot: 0, size: Size::Small },
     Op::Put { who: 0, spot: 0, size: Size::Dense },
     Op::Put { who: 1, spot: 0, size: Size::Small },
-    Op::Say { who: 0, to: 1, long: false },
-    Op::Say { who: 1, to: 0, long: true },
+    Op::Say { who: 0, to: 1, long: false, policy: AUTHOR },
+    Op::Say { who: 1, to: 0, long: true, policy: AUTHOR },
+    Op::Say { who: 1, to: 0, long: false, policy: EITHER },
+    Op::Say { who: 0, to: 1, long: true, policy: SURVIVOR },
     Op::Consent { who: 0 },
     Op::SetSteam { who: 0, spot: 0 },
     Op::Release { who: 0, spot: 0 },
@@ -31,6 +33,8 @@ const EVENTS: &[Op] = &[
     Op::ForgetVersion { who: 0, spot: 0, nth: 0 },
     Op::ForgetSlot { who: 0, spot: 0 },
     Op::ForgetMessage { who: 0, to: 1, nth: 0 },
+    Op::ForgetTheirs { who: 0, to: 1, nth: 0 },
+    Op::Say { who: 0, to: 1, long: true, policy: EITHER },
     Op::ForgetSide { who: 0, to: 1 },
     Op::SetSteam { who: 0, spot: 0 },
     Op::Withdraw { who: 0 },

@@ -76,7 +76,8 @@ fn converse(vault: &Vault, messages: usize) -> Result<Vec<String>, BenchError> {
     let chats = vault.subject("author")?.chats();
     let mut ids = Vec::with_capacity(messages);
     while ids.len() < messages {
-        let message = |n| NewMessage { body: Body::Text(format!("{n}")), sent_at: None, client_id: None };
+        let message =
+            |n| NewMessage { body: Body::Text(format!("{n}")), sent_at: None, client_id: None, policy: None };
         let some: Vec<NewMessage> = (ids.len()..messages).take(AT_ONCE).map(message).collect();
         ids.extend(chats.append("reader", &some)?.into_iter().map(|posted| posted.id));
     }

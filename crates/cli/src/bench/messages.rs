@@ -69,7 +69,8 @@ fn append_together(vault: &Vault, each: usize) -> Result<(), BenchError> {
 }
 
 fn append(vault: &Vault, n: usize) -> Result<(), BenchError> {
-    let message = NewMessage { body: Body::Text("x".repeat(200)), sent_at: None, client_id: None };
+    let message =
+        NewMessage { body: Body::Text("x".repeat(200)), sent_at: None, client_id: None, policy: None };
     vault.subject(&format!("u{n}"))?.chats().append(&format!("u{}", n + CALLERS), &[message])?;
     Ok(())
 }

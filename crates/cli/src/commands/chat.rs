@@ -15,6 +15,13 @@ pub(crate) enum Command {
         peer: String,
         /// The text [default: standard input, where other users of this machine cannot see it]
         text: Option<String>,
+        /// Whose deletion takes it along: the author's, either of the two's, or only both (survivor) [default: as the conversation or the
+        /// service is set]
+        #[arg(long, value_parser = ["author", "either", "survivor"])]
+        policy: Option<String>,
+        /// The sender's own name for it: sent again under the same name, it is not stored twice
+        #[arg(long, value_name = "NAME")]
+        client_id: Option<String>,
     },
     /// The newest messages as this person sees them, oldest first
     Log {
@@ -29,7 +36,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), CliError> {
     let client = super::client(settings)?;
     match command {
-        Command::Append { user, peer, text } => {
+        Command::Append { user, peer, text, policy, client_id } => {
             let body = match text {
                 Some(text) => text,
                 None => {
@@ -40,7 +47,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                     text.trim_end_matches('\n').to_owned()
                 }
             };
-            let posted = client.send_message(&user, &peer, &NewMessage { body, ..NewMessage::default() })?;
+            let message = NewMessage { body, policy, client_id, sent_at: None };
+            let posted = client.send_message(&user, &peer, &message)?;
             let value = json!({ "id": posted.id, "seq": posted.seq, "created": posted.created });
             output.result(&value, || vec![format!("{} {}", posted.created, posted.id)]);
         }
@@ -58,5 +66,8 @@ fn line(message: &Message) -> String {
     let body = message.body.as_deref().unwrap_or("(raw bytes; see --json)");
     // Control characters of a stranger's text must not reach the terminal.
     let body: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{} {}: {body}", message.created, message.author)
+    let author = message.author.as_deref().unwrap_or("(erased)");
+    // The usual policy goes without saying.
+    let policy = if message.policy == "author" { String::new() } else { format!(" [{}]", message.policy) };
+    format!("{} {author}{policy}: {body}", message.created)
 }

@@ -52,7 +52,8 @@ pub(crate) fn run(
     }
     for line in &chat {
         let (from, to) = if line.from == LEAVES { (LEAVES, STAYS) } else { (STAYS, LEAVES) };
-        let message = NewMessage { body: Body::Text(line.body.clone()), sent_at: None, client_id: None };
+        let message =
+            NewMessage { body: Body::Text(line.body.clone()), sent_at: None, client_id: None, policy: None };
         vault.subject(from)?.chats().append(to, &[message])?;
     }
     let code = vault.subject(LEAVES)?.credentials().guard_code(&account.account)?;

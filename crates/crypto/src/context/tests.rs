@@ -21,6 +21,7 @@ pub(crate) fn context() -> ObjectContext {
 fn swapped() -> Vec<(&'static str, ObjectContext)> {
     let base = context();
     vec![
+        ("kind inner", ObjectContext { kind: Kind::Inner, ..base }),
         ("kind head", ObjectContext { kind: Kind::Head, ..base }),
         ("kind body", ObjectContext { kind: Kind::Body(Codec::Plain), ..base }),
         ("kind and codec", ObjectContext { kind: Kind::Body(Codec::Zstd), ..base }),
@@ -31,6 +32,8 @@ fn swapped() -> Vec<(&'static str, ObjectContext)> {
         ("compartment", ObjectContext { compartment: 1, ..base }),
         ("seq", ObjectContext { seq: 1, ..base }),
         ("policy", ObjectContext { policy: Policy::None, ..base }),
+        ("policy either", ObjectContext { policy: Policy::Either, ..base }),
+        ("policy survivor", ObjectContext { policy: Policy::Survivor, ..base }),
     ]
 }
 
@@ -83,12 +86,13 @@ fn any_context() -> impl Strategy<Value = ObjectContext> {
     let kind = prop_oneof![
         Just(Kind::Small),
         Just(Kind::Head),
+        Just(Kind::Inner),
         Just(Kind::Body(Codec::Plain)),
         Just(Kind::Body(Codec::Zstd))
     ];
     let class = prop::sample::select(Class::ALL.to_vec());
     let branch = prop_oneof![Just(Branch::Meta), Just(Branch::Items)];
-    let policy = prop_oneof![Just(Policy::None), Just(Policy::Author)];
+    let policy = prop::sample::select(vec![Policy::None, Policy::Author, Policy::Either, Policy::Survivor]);
     // few values each, so that equal contexts turn up too
     (kind, 0u8..2, 0u8..2, class, branch, 1u32..3, 1u64..3, policy).prop_map(
         |(kind, vault, handle, class, branch, compartment, seq, policy)| ObjectContext {

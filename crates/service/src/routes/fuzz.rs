@@ -6,10 +6,12 @@ use axum::http::Uri;
 use serde::de::DeserializeOwned;
 
 use super::Paging;
+use super::chats::SettingsBody;
 use super::consents::ConsentBody;
 use super::credentials::{CodeBody, ConfirmationBody, Merge, ReleaseBody, SteamBody};
+use super::export::ExportParams;
 use super::holds::HoldBody;
-use super::messages::{BatchBody, ForgetParams, MessageBody, WindowParams};
+use super::messages::{BatchBody, ForgetParams, MessageBody, RawParams, WindowParams};
 use super::subjects::{Reopen, SubjectBody};
 use crate::extract::parse_json;
 
@@ -19,13 +21,14 @@ pub(crate) use super::saves::fuzz::{etags, etags_seeds};
 /// quoted: a secret stands in every body of the seeds.
 pub(crate) fn bodies(input: &[u8]) {
     let Some((what, text)) = input.split_first() else { return };
-    match what % 7 {
+    match what % 8 {
         0 => body::<SubjectBody>(text),
         1 => body::<ConsentBody>(text),
         2 => body::<SteamBody>(text),
         3 => body::<MessageBody>(text),
         4 => body::<BatchBody>(text),
         6 => body::<HoldBody>(text),
+        7 => body::<SettingsBody>(text),
         _ => queries(text),
     }
 }
@@ -78,6 +81,8 @@ fn queries(text: &[u8]) {
         Query::<Reopen>::try_from_uri(&uri).is_err(),
         Query::<WindowParams>::try_from_uri(&uri).is_err(),
         Query::<ForgetParams>::try_from_uri(&uri).is_err(),
+        Query::<RawParams>::try_from_uri(&uri).is_err(),
+        Query::<ExportParams>::try_from_uri(&uri).is_err(),
     );
 }
 
@@ -95,6 +100,8 @@ pub(crate) fn bodies_seeds() -> Vec<Vec<u8>> {
         (5, "limit=5&cursor=AAAABQ&before=x&after=y&reopen=true&through=z".to_owned()),
         (6, format!(r#"{{"reason":"{SECRET}","expires":"2999-01-01T00:00:00Z"}}"#)),
         (0, r#"{"birth_year":2015,"guardian_consent":"x"}"#.to_owned()),
+        (5, "policy=either&sent_at=x&client_id=y&lang=en".to_owned()),
+        (7, r#"{"policy":"either","keep_days":30}"#.to_owned()),
     ];
     texts.map(|(what, text)| [&[what], text.as_bytes()].concat()).to_vec()
 }

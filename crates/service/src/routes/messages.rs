@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, Request, State},
     http::{StatusCode, header},
 };
-use oubliette_store::{Body, Message, NewMessage, Posted, Window};
+use oubliette_store::{Body, ChatPolicy, Message, NewMessage, Posted, Window};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -31,12 +31,29 @@ const MESSAGE_BYTES: usize = 64 << 10;
 pub(crate) struct MessageBody {
     /// Up to 64 KiB of text.
     body: String,
-    /// When a message is forgotten; this version knows `author`: with its author's deletion.
-    #[schema(example = "author")]
+    /// Whose deletion takes it along: `author` the author's; `either` that of either of the two; `survivor` only both. If absent, what
+    /// the person set for the conversation, or the service's default.
+    #[schema(example = "author", pattern = "^(author|either|survivor)$")]
     policy: Option<String>,
     /// The sender's own time, RFC 3339; the order is the service's.
     sent_at: Option<String>,
-    /// The sender's own name for the message.
+    /// The sender's own name for the message: sent again under it within a day and 32 messages, it is not stored again.
+    #[schema(max_length = 256)]
+    client_id: Option<String>,
+}
+
+/// What goes with raw bytes.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RawParams {
+    /// With raw bytes: as `policy` in JSON.
+    #[param(pattern = "^(author|either|survivor)$")]
+    policy: Option<String>,
+    /// With raw bytes: as `sent_at` in JSON.
+    sent_at: Option<String>,
+    /// With raw bytes: as `client_id` in JSON.
+    #[param(max_length = 256)]
     client_id: Option<String>,
 }
 
@@ -68,7 +85,8 @@ pub(crate) struct PostedList {
 pub(crate) struct MessageView {
     id: String,
     seq: u64,
-    author: String,
+    /// Null after the author's erasure.
+    author: Option<String>,
     /// Text; absent where raw bytes were sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -120,15 +138,16 @@ pub(crate) struct ForgetParams {
 }
 
 /// Sends a message; text as JSON, or raw bytes under any other content type.
-#[utoipa::path(post, path = "/v1/subjects/{user}/chats/{peer}/messages", tag = "chats",
+#[utoipa::path(post, path = "/v1/subjects/{user}/chats/{peer}/messages", tag = "chats", params(RawParams),
     request_body(content((MessageBody = "application/json"), (Vec<u8> = "application/octet-stream"))),
     responses((status = 201, description = "stored", body = PostedView)))]
 pub(crate) async fn append(
     State(app): State<App>,
     Names((user, peer)): Names<(String, String)>,
+    Params(params): Params<RawParams>,
     request: Request,
 ) -> Result<(StatusCode, Answer<PostedView>), Problem> {
-    let message = new_message(request, &app).await?;
+    let message = new_message(request, params, &app).await?;
     let posted = app.with_subject(user, move |subject| subject.chats().append(&peer, &[message])).await?;
     let posted = posted.into_iter().next().ok_or_else(Problem::internal)?;
     Ok((StatusCode::CREATED, Answer(posted.into())))
@@ -165,7 +184,7 @@ pub(crate) async fn read(
     Ok(Answer(MessageList { messages, next_cursor: listed.next_cursor }))
 }
 
-/// Forgets the person's own message, or with `through` all of their own up to one.
+/// Forgets the person's own message, or their part of the peer's where its policy gives them one; with `through` all of theirs up to one.
 #[utoipa::path(delete, path = "/v1/subjects/{user}/chats/{peer}/messages/{id}", tag = "chats", params(ForgetParams),
     responses((status = 200, body = Erased), (status = 202, description = "waits", body = Erased)))]
 pub(crate) async fn forget(
@@ -182,15 +201,18 @@ pub(crate) async fn forget(
     Ok(deleted(deletion))
 }
 
-async fn new_message(request: Request, app: &App) -> Result<NewMessage, Problem> {
+async fn new_message(request: Request, params: RawParams, app: &App) -> Result<NewMessage, Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match content_type {
         Some(content_type) if !is_json(request.headers()) => {
             let content_type = content_type.to_owned();
             let mut bytes = body::collect(request, MESSAGE_BYTES, app.config.idle_timeout).await?;
             let body = Body::Bytes { content_type, bytes: std::mem::take(&mut *bytes) };
-            Ok(NewMessage { body, sent_at: None, client_id: None })
+            stored(body, params.policy.as_deref(), params.sent_at.as_deref(), params.client_id)
         }
+        _ if params.policy.is_some() || params.sent_at.is_some() || params.client_id.is_some() => Err(
+            Problem::invalid("query", "policy, sent_at and client_id of a JSON message stand in its body"),
+        ),
         _ => Json::<MessageBody, MESSAGE_JSON>::from_request(request, app).await?.0.try_into(),
     }
 }
@@ -198,17 +220,24 @@ async fn new_message(request: Request, app: &App) -> Result<NewMessage, Problem>
 impl TryFrom<MessageBody> for NewMessage {
     type Error = Problem;
     fn try_from(message: MessageBody) -> Result<Self, Problem> {
-        if message.policy.is_some_and(|policy| policy != "author") {
-            return Err(Problem::invalid("policy", "this version knows the policy `author` only"));
-        }
-        let sent_at = message
-            .sent_at
-            .map(|text| {
-                times::micros(&text).ok_or_else(|| Problem::invalid("sent_at", "not an RFC 3339 time"))
-            })
-            .transpose()?;
-        Ok(Self { body: Body::Text(message.body), sent_at, client_id: message.client_id })
+        let MessageBody { body, policy, sent_at, client_id } = message;
+        stored(Body::Text(body), policy.as_deref(), sent_at.as_deref(), client_id)
     }
+}
+
+fn stored(
+    body: Body,
+    policy: Option<&str>,
+    sent_at: Option<&str>,
+    client_id: Option<String>,
+) -> Result<NewMessage, Problem> {
+    let time = |text| times::micros(text).ok_or_else(|| Problem::invalid("sent_at", "not an RFC 3339 time"));
+    let sent_at = sent_at.map(time).transpose()?;
+    Ok(NewMessage { body, sent_at, client_id, policy: policy.map(policy_named).transpose()? })
+}
+
+pub(crate) fn policy_named(name: &str) -> Result<ChatPolicy, Problem> {
+    name.parse().map_err(|_| Problem::invalid("policy", "must be `author`, `either` or `survivor`"))
 }
 
 impl From<Posted> for PostedView {
@@ -235,7 +264,7 @@ impl From<Message> for MessageView {
             created: times::text(message.created),
             sent_at: message.sent_at.map(times::text),
             client_id: message.client_id,
-            policy: message.policy,
+            policy: message.policy.as_str(),
         }
     }
 }

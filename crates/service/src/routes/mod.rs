@@ -6,6 +6,7 @@ pub(crate) mod chats;
 pub(crate) mod consents;
 pub(crate) mod credentials;
 pub(crate) mod docs;
+pub(crate) mod export;
 pub(crate) mod fuzz;
 pub(crate) mod health;
 pub(crate) mod holds;
@@ -45,6 +46,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/openapi.json", get(docs::openapi_json))
         .route("/v1/audit", get(audit::list))
         .route(subject, put(subjects::put).get(subjects::get))
+        .route(&at(subject, "/export"), get(export::export))
         .route(&at(subject, "/saves"), get(saves::list))
         .route(&at(subject, "/saves/{game}"), get(saves::prefetch::get))
         .route(slot, put(saves::put).get(saves::get).delete(saves::delete))
@@ -65,7 +67,7 @@ pub(crate) fn router(app: App) -> Router {
                 .delete(settings::delete_follow_play),
         )
         .route(&at(subject, "/chats"), get(chats::list))
-        .route(chat, delete(chats::forget))
+        .route(chat, put(chats::set).delete(chats::forget))
         .route(&at(chat, "/messages"), post(messages::append).get(messages::read))
         .route(&at(chat, "/messages:batch"), post(messages::append_batch))
         .route(&at(chat, "/messages/{id}"), delete(messages::forget))

@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::Path;
 
 use oubliette_client::{
-    AuditQuery, ConsentGiven, NewMessage, RequestMade, SaveOptions, SaveRead, ShareGiven, SteamSecrets, Window,
+    AuditQuery, ConsentGiven, NewMessage, RequestMade, SaveOptions, SaveRead, ShareGiven, SteamSecrets,
+    Window,
 };
 use oubliette_service::{Tokens, tokens::Scope};
 
@@ -70,7 +71,8 @@ fn promise_steam_credentials_are_stored_only_with_consent() {
 fn promise_saves_and_chats_are_stored_encrypted() {
     let service = Service::start();
     let client = service.with_people(&["alice.in.wonderland", "bob.the.builder"]);
-    let words = ["a save of nine words in the clear", "a message of nine words in the clear", "wonderland-slot"];
+    let words =
+        ["a save of nine words in the clear", "a message of nine words in the clear", "wonderland-slot"];
     let long = words[0].repeat(4_000);
     let (alice, bob) = ("alice.in.wonderland", "bob.the.builder");
     for bytes in [words[0], long.as_str()] {
@@ -144,7 +146,10 @@ fn promise_access_is_authorised_and_audited() {
     let query = AuditQuery { subject: Some("alice".into()), ..AuditQuery::default() };
     let entries = client.audit(&query).unwrap().items;
     let of = |actor: &str, outcome: &str| {
-        entries.iter().filter(|entry| entry.actor.name.as_deref() == Some(actor) && entry.outcome == outcome).count()
+        entries
+            .iter()
+            .filter(|entry| entry.actor.name.as_deref() == Some(actor) && entry.outcome == outcome)
+            .count()
     };
     assert_eq!(of("chat-1", "refused"), 1, "{entries:?}");
     assert!(of("dev", "allowed") >= 2, "{entries:?}");
@@ -156,11 +161,8 @@ fn promise_access_is_authorised_and_audited() {
 fn promise_requests_are_answered_within_15_days() {
     let service = Service::start();
     let client = service.with_people(&["alice"]);
-    let asked = |received: &str| RequestMade {
-        kind: "access".into(),
-        received: Some(received.into()),
-        detail: None,
-    };
+    let asked =
+        |received: &str| RequestMade { kind: "access".into(), received: Some(received.into()), detail: None };
     let old = client.add_request("alice", &asked("2026-01-01T00:00:00Z")).unwrap();
     assert_eq!(old.due, "2026-01-16T00:00:00Z");
     let open = client.open_requests().unwrap();

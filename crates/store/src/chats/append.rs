@@ -5,77 +5,79 @@ use oubliette_engine::Batch;
 
 use super::Chats;
 use super::conversation::{Standing, State};
-use super::id::{self, MessageId};
 use super::message::{NewMessage, Posted};
+use super::messages::gone;
 use super::peer::conversation_name;
+use super::policy::ChatPolicy;
+use super::write::Writing;
 use crate::VaultError;
 use crate::names::{Meta, Spot};
 use crate::objects::Draft;
 use crate::person::Person;
-use crate::rows::Run;
 use crate::usage::{Room, Tally};
 
-/// Most messages in one call. With the row that ends an upload for each, and two metas, they fit the engine's batch.
+/// Most messages in one call.
 const MAX_MESSAGES: usize = 100;
 
 impl Chats {
-    /// Sends 1 to 100 messages in one atomic, durable write. The first message of a conversation also opens the peer's side.
+    /// Sends 1 to 100 messages in one atomic, durable write. The first message of a conversation also opens the peer's side. What was sent
+    /// before under the same [`NewMessage::client_id`] is not written again, and answered as then.
     ///
     /// # Errors
     /// [`VaultError::PeerUnknown`], [`VaultError::PeerGone`], [`VaultError::BlockedByRecipient`], [`VaultError::TooLarge`],
-    /// [`VaultError::Invalid`].
+    /// [`VaultError::Invalid`], also for more long messages that both sides store than one write takes.
     pub fn append(&self, peer: &str, messages: &[NewMessage]) -> Result<Vec<Posted>, VaultError> {
         if !(1..=MAX_MESSAGES).contains(&messages.len()) {
             return Err(VaultError::invalid("messages", format!("must be 1 to {MAX_MESSAGES}")));
         }
         messages.iter().try_for_each(NewMessage::check)?;
+        // A refusal costs the finding of the peer, whatever its reason: no row is read, no lock of the conversation is waited for.
         let peer = self.peer(peer)?.alive()?;
+        self.accepted_by(&peer)?;
         let (me, them) = (self.person.handle(), peer.handle());
         let _lock = self.person.vault.pairs.lock((me.min(them), me.max(them)));
-        if peer.keys.restrictions().blocked_peers.contains(&me) {
-            return Err(VaultError::BlockedByRecipient);
-        }
+        self.accepted_by(&peer)?;
         let sent = self.send(&peer, messages);
         if sent.is_err() {
             self.person.vault.conversations.forget(me, them);
         }
-        sent
+        match sent {
+            Err(error) if gone(&error) && self.person.keys.check().is_ok() => Err(VaultError::PeerGone),
+            sent => sent,
+        }
+    }
+
+    fn accepted_by(&self, peer: &Person) -> Result<(), VaultError> {
+        match peer.keys.restrictions().blocked_peers.contains(&self.person.handle()) {
+            true => Err(VaultError::BlockedByRecipient),
+            false => Ok(()),
+        }
     }
 
     fn send(&self, peer: &Person, messages: &[NewMessage]) -> Result<Vec<Posted>, VaultError> {
         let standing = self.standing(peer)?;
         // After the claim of a new side: whoever forbids it before is seen here, and whoever does after it cuts what was claimed.
         self.person.may_store()?;
-        let (drafts, posted, state) = self.seal_messages(peer, &standing.state, messages)?;
-        let first_order = state.order - (messages.len() as u64 - 1);
-        self.commit(peer, drafts, standing, state, first_order)?;
-        Ok(posted)
-    }
-
-    fn seal_messages(
-        &self,
-        peer: &Person,
-        before: &State,
-        messages: &[NewMessage],
-    ) -> Result<(Vec<Draft>, Vec<Posted>, State), VaultError> {
-        let run = Run::items(Class::Chat, before.compartment);
-        let created = self.person.vault.now();
-        let side = id::side(self.person.handle(), peer.handle());
-        let mut state = State { order: before.order.max(created), ..*before };
-        let mut drafts = Vec::with_capacity(messages.len());
+        let before = self.sent_before(peer, &standing, messages)?;
+        let default = self.default_policy(peer.handle())?;
+        let mut writing = Writing::begin(&self.person, peer, standing.state);
         let mut posted = Vec::with_capacity(messages.len());
-        for message in messages {
-            state.order = state.order.checked_add(1).ok_or_else(exhausted)?;
-            state.seq = state.seq.checked_add(1).ok_or_else(exhausted)?;
-            let (order, seq) = (state.order, state.seq);
-            let facts = serde_json::to_vec(&message.facts(order))
-                .map_err(|_| VaultError::invalid("message", "cannot be stored"))?;
-            let draft = self.person.seal(run.at(seq), created, &facts, message.content())?;
-            let id = MessageId { order, side, seq, random: id::random(draft.value()) };
-            posted.push(Posted { id: id.encode(), seq, created });
-            drafts.push(draft);
+        for (message, before) in messages.iter().zip(before) {
+            let policy = message.policy.unwrap_or(default);
+            posted.push(match before {
+                Some(before) => before,
+                None if policy != ChatPolicy::Author && peer.may_store().is_err() => {
+                    // The peer's part would be stored for somebody who may not store. Why is not the sender's business.
+                    return Err(VaultError::BlockedByRecipient);
+                }
+                None => writing.add(policy, message)?,
+            });
         }
-        Ok((drafts, posted, state))
+        if let Some(first_order) = writing.first_order() {
+            let (drafts, state) = writing.end();
+            self.commit(peer, drafts, standing, state, first_order)?;
+        }
+        Ok(posted)
     }
 
     fn commit(
@@ -86,8 +88,8 @@ impl Chats {
         state: State,
         first_order: u64,
     ) -> Result<(), VaultError> {
-        // Both: nothing is sent to, or from, a person whose erasure was acknowledged.
         let limits = self.person.limits()?;
+        // Both: nothing is sent to, or from, a person whose erasure was acknowledged.
         let _operations = (self.person.enter()?, peer.enter().map_err(|_| VaultError::PeerGone)?);
         let mut batch = Batch::new();
         drafts.iter().try_for_each(|draft| draft.add_to(&mut batch))?;
@@ -120,12 +122,8 @@ fn open_side<'a>(
     batch: &mut Batch,
 ) -> Result<Option<(&'a Person, Spot, Meta, Draft)>, VaultError> {
     let Some(spot) = spot else { return Ok(None) };
-    let meta = Meta { name: conversation_name(other.handle()), from };
+    let meta = Meta { from, ..Meta::named(conversation_name(other.handle())) };
     let draft = owner.seal_meta(Class::Chat, spot.compartment(), 1, &meta)?;
     draft.add_to(batch)?;
     Ok(Some((owner, spot, meta, draft)))
-}
-
-fn exhausted() -> VaultError {
-    VaultError::TooLarge { what: "the number of messages in this conversation", limit: u64::MAX }
 }

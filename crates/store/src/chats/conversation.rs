@@ -20,15 +20,27 @@ const MAX_KEPT: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 /// Numbers only: no content, no names.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
-    /// The author's compartment.
-    pub(super) compartment: u32,
-    /// Highest seq used there.
-    pub(super) seq: u64,
+    pub(super) mine: Stand,
+    pub(super) theirs: Stand,
     /// Highest order on either side.
     pub(super) order: u64,
 }
 
-/// By author and peer.
+/// How far one side has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stand {
+    pub(super) compartment: u32,
+    /// Highest seq used there.
+    pub(super) seq: u64,
+}
+
+impl State {
+    fn turned(self) -> Self {
+        Self { mine: self.theirs, theirs: self.mine, order: self.order }
+    }
+}
+
+/// By both handles, smaller first, as that one sees it.
 pub(crate) struct Conversations(Mutex<LruCache<(Handle, Handle), State>>);
 
 impl Conversations {
@@ -36,21 +48,18 @@ impl Conversations {
         Self(Mutex::new(LruCache::new(MAX_KEPT)))
     }
 
-    pub(super) fn get(&self, author: Handle, peer: Handle) -> Option<State> {
-        lock(&self.0).get(&(author, peer)).copied()
+    pub(super) fn get(&self, me: Handle, peer: Handle) -> Option<State> {
+        let state = lock(&self.0).get(&(me.min(peer), me.max(peer))).copied();
+        state.map(|state| if me < peer { state } else { state.turned() })
     }
 
-    /// Notes where an author stands now; the other side, if it is kept, must write above the new order.
-    pub(super) fn set(&self, author: Handle, peer: Handle, state: State) {
-        let mut kept = lock(&self.0);
-        kept.put((author, peer), state);
-        if let Some(other) = kept.peek_mut(&(peer, author)) {
-            other.order = other.order.max(state.order);
-        }
+    pub(super) fn set(&self, me: Handle, peer: Handle, state: State) {
+        let state = if me < peer { state } else { state.turned() };
+        lock(&self.0).put((me.min(peer), me.max(peer)), state);
     }
 
-    pub(super) fn forget(&self, author: Handle, peer: Handle) {
-        lock(&self.0).pop(&(author, peer));
+    pub(super) fn forget(&self, me: Handle, peer: Handle) {
+        lock(&self.0).pop(&(me.min(peer), me.max(peer)));
     }
 
     /// Drops all that an erased person took part in.
@@ -81,15 +90,20 @@ impl Chats {
         }
         let mine = self.person.spot(Class::Chat, &conversation_name(them))?;
         let theirs = peer.spot(Class::Chat, &conversation_name(me))?;
-        let run = Run::items(Class::Chat, mine.compartment());
         let state = State {
-            compartment: run.compartment,
-            seq: self.person.next_seq(run)?.saturating_sub(1),
+            mine: stand(&self.person, &mine)?,
+            theirs: stand(peer, &theirs)?,
             order: last_order(&self.person, &mine)?.max(last_order(peer, &theirs)?),
         };
         let new = |spot: Spot| Some(spot).filter(|spot| matches!(spot, Spot::New(_)));
         Ok(Standing { state, mine: new(mine), theirs: new(theirs) })
     }
+}
+
+fn stand(person: &Person, spot: &Spot) -> Result<Stand, VaultError> {
+    let run = Run::items(Class::Chat, spot.compartment());
+    let seq = person.next_seq(run)?.saturating_sub(1);
+    Ok(Stand { compartment: run.compartment, seq })
 }
 
 /// Order of the newest message that can be read on one side; 0 if there is none.

@@ -1,38 +1,45 @@
-//! Forgetting one's own words: the keys first, then the rows.
+//! Forgetting one's own part of a conversation: the keys first, then the rows. A person's deletion cuts in their own tree alone.
 
 use oubliette_crypto::{Class, Path, items_through};
 
 use super::Chats;
 use super::id::{self, MessageId};
-use super::peer::conversation_name;
-use super::side::last_before;
+use super::peer::{Peer, conversation_name};
+use super::side::{last_before, of_order};
 use crate::person::{Person, leaf};
-use crate::rows::{Bounds, Place, Run};
+use crate::rows::{Bounds, Part, Place, Run, Value};
 use crate::{Deletion, VaultError};
 
 const NO_CONVERSATION: VaultError = VaultError::NotFound { what: "conversation" };
 const NO_MESSAGE: VaultError = VaultError::NotFound { what: "message" };
 
 impl Chats {
-    /// Forgets one message, for both sides.
+    /// Forgets one message as its policy says: an author's own word for both sides, whoever's *either* for both sides, of a *survivor* this
+    /// person's copy.
     ///
     /// # Errors
-    /// [`VaultError::NotAuthor`] for the peer's message; [`VaultError::NotFound`]; [`VaultError::Busy`].
+    /// [`VaultError::NotAuthor`] for the peer's message of policy *author*; [`VaultError::NotFound`]; [`VaultError::Busy`].
     pub fn forget_message(&self, peer: &str, id: &str) -> Result<Deletion, VaultError> {
         let id = MessageId::parse("id", id)?;
-        let peer = self.peer(peer)?.handle();
-        if id.side != id::side(self.person.handle(), peer) {
-            return Err(VaultError::NotAuthor);
-        }
-        let run = Run::items(Class::Chat, self.mine(peer)?.ok_or(NO_CONVERSATION)?.compartment);
-        let (place, row) = find(&self.person, run, &id)?;
+        let peer = self.peer(peer)?;
+        let (me, them) = (self.person.handle(), peer.handle());
+        let run = Run::items(Class::Chat, self.mine(them)?.ok_or(NO_CONVERSATION)?.compartment);
+        let (place, row) = if id.side == id::side(me, them) {
+            find(&self.person, run, &id)?
+        } else {
+            match self.part_of_theirs(run, &id)? {
+                Some(part) => part,
+                None => return Err(self.why_not(&peer, &id)?),
+            }
+        };
         let deletion = self.person.cut(vec![Path::leaf(&leaf(place))?])?;
-        let rows = vec![(place.key(&self.person.handle()), row)];
+        let rows = vec![(place.key(&me), row)];
         self.person.vault.leave_to_sweeper(self.person.vault.forget_rows(rows));
         Ok(deletion)
     }
 
-    /// Forgets all of this person's own messages up to and including this place in the conversation's order; the id may be of either side.
+    /// Forgets everything on this person's side up to and including this place in the conversation's order: their own messages, their halves of
+    /// the peer's *either* and their copies of the peer's *survivor* messages. The id may be of either side.
     ///
     /// # Errors
     /// [`VaultError::NotFound`] if this id is not in the conversation any more; [`VaultError::Busy`].
@@ -43,10 +50,10 @@ impl Chats {
         let run = Run::items(Class::Chat, self.mine(them)?.ok_or(NO_CONVERSATION)?.compartment);
         let seq = if id.side == id::side(me, them) {
             find(&self.person, run, &id)?.0.seq
+        } else if let Some((place, _)) = self.part_of_theirs(run, &id)? {
+            place.seq
         } else {
-            let author = peer.alive()?;
-            let theirs = author.named(Class::Chat, &conversation_name(me))?.ok_or(NO_MESSAGE)?;
-            find(&author, Run::items(Class::Chat, theirs.compartment), &id)?;
+            self.theirs(&peer, &id)?.ok_or(NO_MESSAGE)?;
             last_before(&self.person, run, id.order)?
         };
         if seq == 0 {
@@ -57,7 +64,8 @@ impl Chats {
         Ok(deletion)
     }
 
-    /// Forgets this person's whole side: their words for both, and the conversation for themselves. The peer keeps their own words.
+    /// Forgets this person's whole side: their words and their halves for both, their copies and the conversation for themselves. The peer keeps their own
+    /// words and copies.
     ///
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Busy`].
@@ -75,6 +83,37 @@ impl Chats {
         self.remove(&Bounds::run(&me, Run::items(Class::Chat, compartment)));
         self.remove(&Bounds::run(&me, Run::meta(Class::Chat, compartment)));
         Ok(deletion)
+    }
+
+    /// This person's half or copy of a message of the peer's.
+    fn part_of_theirs(&self, run: Run, id: &MessageId) -> Result<Option<(Place, Vec<u8>)>, VaultError> {
+        let found = of_order(&self.person, run, id.order)?.filter(|found| {
+            found.facts.author.is_some_and(|(_, seq)| seq == id.seq)
+                && found.facts.random == Some(u32::from_be_bytes(id.random))
+        });
+        // Nothing but place and row: the lease must be gone when the leaf is cut.
+        Ok(found.map(|found| (found.place, found.row)))
+    }
+
+    /// The peer's own row that an id speaks of; `None` if it is not there any more.
+    fn theirs(&self, peer: &Peer, id: &MessageId) -> Result<Option<Vec<u8>>, VaultError> {
+        let Peer::Alive(author) = peer else { return Ok(None) };
+        let name = conversation_name(self.person.handle());
+        let Some(theirs) = author.named(Class::Chat, &name)? else { return Ok(None) };
+        match find(author, Run::items(Class::Chat, theirs.compartment), id) {
+            Ok((_, row)) => Ok(Some(row)),
+            Err(VaultError::NotFound { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Why there is nothing of this person's to forget in a message of the peer's.
+    fn why_not(&self, peer: &Peer, id: &MessageId) -> Result<VaultError, VaultError> {
+        let row = self.theirs(peer, id)?;
+        Ok(match row.as_deref().and_then(Value::parse).map(|value| value.part) {
+            Some(Part::Whole) => VaultError::NotAuthor,
+            _ => NO_MESSAGE,
+        })
     }
 
     fn remove(&self, bounds: &Bounds) {

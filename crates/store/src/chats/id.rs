@@ -56,7 +56,7 @@ pub(super) fn side(author: Handle, other: Handle) -> u8 {
 
 /// The random part of a stored message's id.
 pub(super) fn random(row: &[u8]) -> [u8; 4] {
-    let salt = Value::parse(row).and_then(|value| value.sealed().first_chunk::<SALT_LEN>());
+    let salt = Value::parse(row).and_then(|value| value.sealed.first_chunk::<SALT_LEN>());
     salt.and_then(|salt| salt.first_chunk()).copied().unwrap_or_default()
 }
 

@@ -4,6 +4,7 @@ use oubliette_crypto::Class;
 
 use super::Chats;
 use super::peer::{Peer, parse_handle};
+use super::settings::ChatSettings;
 use crate::VaultError;
 use crate::page::{Listed, Page};
 
@@ -18,6 +19,8 @@ pub struct ChatInfo {
     pub last: Option<u64>,
     /// Messages that this person can see.
     pub messages: u64,
+    /// What this person set for it.
+    pub settings: ChatSettings,
 }
 
 /// Not with whom.
@@ -28,6 +31,7 @@ impl std::fmt::Debug for ChatInfo {
             .field("peer", &self.peer.is_some())
             .field("last", &self.last)
             .field("messages", &self.messages)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
@@ -53,7 +57,8 @@ impl Chats {
                 Peer::Gone(_) => None,
             };
             let (messages, last) = self.summary(handle)?;
-            items.push(ChatInfo { id: format!("id:{}", entry.compartment), peer, last, messages });
+            let (id, settings) = (format!("id:{}", entry.compartment), ChatSettings::from(&entry));
+            items.push(ChatInfo { id, peer, last, messages, settings });
         }
         Ok(if last.is_some() { Listed::more(items, last) } else { Listed::end(items) })
     }

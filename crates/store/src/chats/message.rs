@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::policy::ChatPolicy;
+use crate::rows::Part;
 use crate::{VaultError, check};
 
 /// Most bytes in a message.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 const MAX_TEXT_FIELD: usize = 256;
-pub(super) const POLICY: &str = "author";
 
 /// What a message says.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,8 +42,17 @@ pub struct NewMessage {
     pub body: Body,
     /// When the sender says it was sent, in microseconds since 1970; kept, not used.
     pub sent_at: Option<u64>,
-    /// The sender's own name for it, at most 256 bytes; kept, not used.
+    /// The sender's own name for it, at most 256 bytes: a message sent again under it is not stored again. `docs/chats.md` says for how long.
     pub client_id: Option<String>,
+    /// Whose deletion takes it along; if not said, what the conversation or the vault says.
+    pub policy: Option<ChatPolicy>,
+}
+
+impl NewMessage {
+    /// A text, and nothing else said.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { body: Body::Text(text.into()), sent_at: None, client_id: None, policy: None }
+    }
 }
 
 /// Not the sender's own name for it.
@@ -51,6 +61,7 @@ impl std::fmt::Debug for NewMessage {
         f.debug_struct("NewMessage")
             .field("body", &self.body)
             .field("sent_at", &self.sent_at)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -60,7 +71,7 @@ impl std::fmt::Debug for NewMessage {
 pub struct Posted {
     /// The same in both views.
     pub id: String,
-    /// Counts the author's messages in this conversation.
+    /// Grows with the author's messages in this conversation.
     pub seq: u64,
     /// When stored, in microseconds since 1970.
     pub created: u64,
@@ -71,10 +82,10 @@ pub struct Posted {
 pub struct Message {
     /// The same in both views.
     pub id: String,
-    /// Counts the author's messages in this conversation.
+    /// Grows with the author's messages in this conversation.
     pub seq: u64,
-    /// The author's user id.
-    pub author: String,
+    /// The author's user id, `None` after their erasure.
+    pub author: Option<String>,
     /// What it says.
     pub body: Body,
     /// When stored, in microseconds since 1970.
@@ -83,8 +94,8 @@ pub struct Message {
     pub sent_at: Option<u64>,
     /// See [`NewMessage::client_id`].
     pub client_id: Option<String>,
-    /// Whose erasure takes it along: `"author"`.
-    pub policy: &'static str,
+    /// Whose deletion takes it along.
+    pub policy: ChatPolicy,
 }
 
 /// Neither who said it nor what.
@@ -101,18 +112,30 @@ impl std::fmt::Debug for Message {
     }
 }
 
+/// Where a part of a message stands in somebody's class chat: compartment and seq.
+pub(super) type At = (u32, u64);
+
 /// The facts of a message (docs/formats.md, section 8).
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Facts {
     #[serde(rename = "o")]
     pub(super) order: u64,
     /// Absent: text.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
-    content_type: Option<String>,
+    pub(super) content_type: Option<String>,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub(super) sent_at: Option<u64>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub(super) client_id: Option<String>,
+    /// In an author's value: where the peer's half stands.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(super) with: Option<At>,
+    /// In a peer's value: where the author's stands.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub(super) author: Option<At>,
+    /// In a peer's value: the random part of the message's id.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub(super) random: Option<u32>,
 }
 
 impl NewMessage {
@@ -138,11 +161,34 @@ impl NewMessage {
             Body::Text(_) => None,
             Body::Bytes { content_type, .. } => Some(content_type.clone()),
         };
-        Facts { order, content_type, sent_at: self.sent_at, client_id: self.client_id.clone() }
+        Facts {
+            order,
+            content_type,
+            sent_at: self.sent_at,
+            client_id: self.client_id.clone(),
+            ..Facts::default()
+        }
     }
 }
 
 impl Facts {
+    /// Whether such facts stand in such a part.
+    pub(super) fn are_of(&self, part: Part) -> bool {
+        let references = (self.with.is_some(), self.author.is_some(), self.random.is_some());
+        references
+            == match part {
+                Part::Whole | Part::SurvivorAuthor => (false, false, false),
+                Part::EitherAuthor => (true, false, false),
+                Part::EitherPeer | Part::SurvivorPeer => (false, true, true),
+            }
+    }
+
+    pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        serde_json::to_vec(self)
+            .map(Zeroizing::new)
+            .map_err(|_| VaultError::invalid("message", "cannot be stored"))
+    }
+
     /// `None` if a text is no UTF-8.
     pub(super) fn body(&mut self, mut content: Zeroizing<Vec<u8>>) -> Option<Body> {
         let bytes = std::mem::take(&mut *content);

@@ -2,11 +2,14 @@
 
 use super::Chats;
 use super::id::{self, MessageId};
-use super::message::{Message, POLICY};
+use super::message::Message;
 use super::peer::{Peer, conversation_name};
-use super::side::{Loaded, Side};
+use super::policy::ChatPolicy;
+use super::side::{Loaded, Side, Which};
 use crate::VaultError;
 use crate::page::{Listed, limit};
+use crate::person::Person;
+use crate::rows::Part;
 use oubliette_crypto::{Class, Handle};
 
 /// Which part of a conversation.
@@ -55,13 +58,13 @@ impl Chats {
         let newest_first = after.is_none();
         let mut messages = Vec::new();
         let mut more = false;
-        while let Some((side, author)) = next(&mut sides, newest_first)? {
+        while let Some((side, speakers)) = next(&mut sides, newest_first)? {
             if messages.len() == limit {
                 more = true;
                 break;
             }
             if let Some(loaded) = side.take() {
-                messages.extend(message(loaded, author)?);
+                messages.extend(message(side, loaded, speakers)?);
             }
         }
         let next_cursor = messages.last().filter(|_| more).map(|last: &Message| last.id.clone());
@@ -74,26 +77,33 @@ impl Chats {
         Ok(Listed { items: messages, next_cursor })
     }
 
-    /// The sides this person can see, own first, with their authors.
+    /// The sides this person can see, own first, with who speaks there. What is past its time is passed over, whether it was cut yet or not.
     fn sides(
         &self,
         peer: &Peer,
         above: u64,
         below: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<(Side, Author)>, VaultError> {
-        let (me, them) = (self.person.handle(), peer.handle());
+    ) -> Result<Vec<(Side, Speakers)>, VaultError> {
+        let (me, them) = (&self.person, peer.handle());
         let Some(entry) = self.mine(them)? else { return Ok(Vec::new()) };
+        let other = match peer {
+            Peer::Alive(person) => Some(person),
+            Peer::Gone(_) => None,
+        };
+        let speakers =
+            Speakers { owner: Some(user(me)), other: other.map(user), side: id::side(me.handle(), them) };
         let mut sides = Vec::new();
-        let user = |person: &crate::person::Person| person.keys.user_id().as_str().to_owned();
-        let own = Side::between(&self.person, entry.compartment, above, below, limit)?;
-        sides.push((own, Author { user: user(&self.person), side: id::side(me, them) }));
-        if let Peer::Alive(person) = peer {
-            let theirs = person.named(Class::Chat, &conversation_name(me));
+        let kept = above.max(me.past_keeping(&entry));
+        let own = Which { owner: me, other, own: true, compartment: entry.compartment };
+        sides.push((Side::between(&own, kept, below, limit)?, speakers.clone()));
+        if let Some(person) = other {
+            let theirs = person.named(Class::Chat, &conversation_name(me.handle()));
             if let Some(theirs) = absent_if_gone(theirs)? {
-                let above = above.max(entry.from.saturating_sub(1));
-                let side = Side::between(person, theirs.compartment, above, below, limit)?;
-                sides.push((side, Author { user: user(person), side: id::side(them, me) }));
+                let kept = above.max(entry.from.saturating_sub(1)).max(person.past_keeping(&theirs));
+                let which =
+                    Which { owner: person, other: Some(me), own: false, compartment: theirs.compartment };
+                sides.push((Side::between(&which, kept, below, limit)?, speakers.turned()));
             }
         }
         Ok(sides)
@@ -120,17 +130,30 @@ impl Chats {
     }
 }
 
+fn user(person: &Person) -> String {
+    person.keys.user_id().as_str().to_owned()
+}
+
+/// The two parties, as the owner of a side sees them.
 #[derive(Clone)]
-struct Author {
-    user: String,
+struct Speakers {
+    owner: Option<String>,
+    other: Option<String>,
+    /// Which side the owner's is.
     side: u8,
+}
+
+impl Speakers {
+    fn turned(self) -> Self {
+        Self { owner: self.other, other: self.owner, side: 1 - self.side }
+    }
 }
 
 /// The side whose next message comes next.
 fn next(
-    sides: &mut [(Side, Author)],
+    sides: &mut [(Side, Speakers)],
     newest_first: bool,
-) -> Result<Option<(&mut Side, &Author)>, VaultError> {
+) -> Result<Option<(&mut Side, &Speakers)>, VaultError> {
     let mut best: Option<(u64, usize)> = None;
     for (index, (side, _)) in sides.iter_mut().enumerate() {
         let Some(order) = side.peek(newest_first)?.map(|loaded| loaded.facts.order) else { continue };
@@ -139,30 +162,42 @@ fn next(
         }
     }
     let chosen = best.and_then(|(_, index)| sides.get_mut(index));
-    Ok(chosen.map(|(side, author)| (side, &*author)))
+    Ok(chosen.map(|(side, speakers)| (side, &*speakers)))
 }
 
 /// `None` if the message was forgotten since its head was opened.
-fn message(loaded: Loaded, author: &Author) -> Result<Option<Message>, VaultError> {
-    let Loaded { place, row, opened, mut facts } = loaded;
-    let created = opened.created;
-    let damaged = opened.corrupt();
-    let content = match opened.content() {
-        Ok(content) => content,
-        Err(VaultError::Forgotten) => return Ok(None),
-        Err(other) => return Err(other),
+fn message(side: &Side, loaded: Loaded, speakers: &Speakers) -> Result<Option<Message>, VaultError> {
+    let (created, order, part) = (loaded.opened.created, loaded.facts.order, loaded.opened.part);
+    let damaged = loaded.opened.corrupt();
+    let (id, author, policy) = match part {
+        Part::SurvivorPeer => {
+            let (Some((_, seq)), Some(random)) = (loaded.facts.author, loaded.facts.random) else {
+                return Err(damaged);
+            };
+            let id = MessageId { order, side: 1 - speakers.side, seq, random: random.to_be_bytes() };
+            (id, &speakers.other, ChatPolicy::Survivor)
+        }
+        own => {
+            let random = id::random(&loaded.row);
+            let id = MessageId { order, side: speakers.side, seq: loaded.place.seq, random };
+            let policy = match own {
+                Part::EitherAuthor | Part::EitherPeer => ChatPolicy::Either,
+                Part::SurvivorAuthor | Part::SurvivorPeer => ChatPolicy::Survivor,
+                Part::Whole => ChatPolicy::Author,
+            };
+            (id, &speakers.owner, policy)
+        }
     };
-    let body = facts.body(content).ok_or(damaged)?;
-    let id = MessageId { order: facts.order, side: author.side, seq: place.seq, random: id::random(&row) };
+    let Some((mut facts, content)) = side.read(loaded)? else { return Ok(None) };
     Ok(Some(Message {
         id: id.encode(),
-        seq: place.seq,
-        author: author.user.clone(),
-        body,
+        seq: id.seq,
+        author: author.clone(),
+        body: facts.body(content).ok_or(damaged)?,
         created,
         sent_at: facts.sent_at,
         client_id: facts.client_id,
-        policy: POLICY,
+        policy,
     }))
 }
 
@@ -174,7 +209,7 @@ fn absent_if_gone<T>(found: Result<Option<T>, VaultError>) -> Result<Option<T>, 
     }
 }
 
-fn gone(error: &VaultError) -> bool {
+pub(super) fn gone(error: &VaultError) -> bool {
     matches!(
         error,
         VaultError::SubjectErased { .. } | VaultError::SubjectBlocked | VaultError::SubjectUnknown

@@ -1,21 +1,27 @@
-//! One side of a conversation, walked up or down by the order sealed in its messages, which grows with the seq.
+//! One side of a conversation, walked up or down by the order sealed in its items, which grows with the seq.
 
 use std::collections::VecDeque;
 
 use oubliette_crypto::Class;
+use zeroize::Zeroizing;
 
-use super::message::Facts;
+use super::message::{At, Facts};
 use crate::VaultError;
 use crate::objects::Opened;
 use crate::person::Person;
-use crate::rows::{Bounds, Place, Run};
+use crate::rows::{Bounds, Part, Place, Run, Value};
 
 /// Rows fetched at once.
 const FETCH: usize = 32;
 
-/// A walk along one side. Cut messages are passed over.
+/// A walk along one side. What cannot be read, or is read on the other side, is passed over.
 pub(super) struct Side {
-    pub(super) person: Person,
+    /// Whose side it is.
+    pub(super) owner: Person,
+    /// The other party, if they are there.
+    other: Option<Person>,
+    /// Whether the owner reads. Their copies of what the other said are theirs alone to read.
+    own: bool,
     run: Run,
     /// Seqs still to be walked, both included; `from > to` when done.
     from: u64,
@@ -25,7 +31,7 @@ pub(super) struct Side {
     next: Option<Loaded>,
 }
 
-/// A message whose head was opened.
+/// An item whose head was opened.
 pub(super) struct Loaded {
     pub(super) place: Place,
     pub(super) row: Vec<u8>,
@@ -33,23 +39,33 @@ pub(super) struct Loaded {
     pub(super) facts: Facts,
 }
 
+/// Which side, for whom.
+pub(super) struct Which<'a> {
+    pub(super) owner: &'a Person,
+    pub(super) other: Option<&'a Person>,
+    pub(super) own: bool,
+    pub(super) compartment: u32,
+}
+
 impl Side {
-    /// Messages of a compartment whose order lies strictly between the two bounds.
+    /// Items of a compartment whose order lies strictly between the two bounds.
     pub(super) fn between(
-        person: &Person,
-        compartment: u32,
+        which: &Which<'_>,
         above: u64,
         below: Option<u64>,
         limit: usize,
     ) -> Result<Self, VaultError> {
-        let run = Run::items(Class::Chat, compartment);
+        let owner = which.owner;
+        let run = Run::items(Class::Chat, which.compartment);
         let from = match above {
             0 => 1,
-            above => last_before(person, run, above.saturating_add(1))?.saturating_add(1),
+            above => last_before(owner, run, above.saturating_add(1))?.saturating_add(1),
         };
-        let to = below.map_or(Ok(u64::MAX), |below| last_before(person, run, below))?;
+        let to = below.map_or(Ok(u64::MAX), |below| last_before(owner, run, below))?;
         let fetch = limit.saturating_add(1).min(FETCH);
-        Ok(Self { person: person.clone(), run, from, to, fetch, rows: VecDeque::new(), next: None })
+        let (rows, next) = (VecDeque::new(), None);
+        let other = which.other.cloned();
+        Ok(Self { owner: owner.clone(), other, own: which.own, run, from, to, fetch, rows, next })
     }
 
     /// The next message in this direction, which must not change on the way.
@@ -59,7 +75,7 @@ impl Side {
                 if self.from > self.to {
                     return Ok(None);
                 }
-                self.rows = self.person.rows(self.run, self.from..=self.to, self.fetch, descending)?.into();
+                self.rows = self.owner.rows(self.run, self.from..=self.to, self.fetch, descending)?.into();
                 match (self.rows.back(), descending) {
                     (None, _) => self.to = 0,
                     (Some((last, _)), true) => self.to = last.seq.saturating_sub(1),
@@ -68,7 +84,10 @@ impl Side {
                 self.from = self.from.max(1);
             }
             let Some((place, row)) = self.rows.pop_front() else { continue };
-            self.next = load(&self.person, place, row)?;
+            self.next = match load(&self.owner, place, row)? {
+                Some(loaded) if self.shows(&loaded)? => Some(loaded),
+                _ => None,
+            };
         }
         Ok(self.next.as_ref())
     }
@@ -76,13 +95,13 @@ impl Side {
     /// How many messages are left.
     pub(super) fn count(self) -> Result<u64, VaultError> {
         let mut count = u64::from(self.next.is_some());
-        for (place, _) in &self.rows {
-            count += u64::from(!self.person.is_cut(*place)?);
+        for (place, row) in &self.rows {
+            count += u64::from(self.counts(*place, row)?);
         }
         if self.from <= self.to {
-            let bounds = Bounds::seqs(&self.person.handle(), self.run, self.from..=self.to);
-            self.person.each_row(bounds, &mut |place, _| {
-                count += u64::from(!self.person.is_cut(place)?);
+            let bounds = Bounds::seqs(&self.owner.handle(), self.run, self.from..=self.to);
+            self.owner.each_row(bounds, &mut |place, row| {
+                count += u64::from(self.counts(place, &row)?);
                 Ok(true)
             })?;
         }
@@ -92,13 +111,114 @@ impl Side {
     pub(super) fn take(&mut self) -> Option<Loaded> {
         self.next.take()
     }
+
+    /// The whole of a message; `None` if it was forgotten meanwhile.
+    pub(super) fn read(&self, loaded: Loaded) -> Result<Option<(Facts, Zeroizing<Vec<u8>>)>, VaultError> {
+        whole(&self.owner, self.other.as_ref(), loaded)
+    }
+
+    /// Whether the reader looks for a message in such a row at all: halves are none, and of two copies everybody reads their own.
+    fn may_show(&self, row: &[u8]) -> bool {
+        match Value::parse(row).map(|value| value.part) {
+            // What is no value is found out when it is opened.
+            None | Some(Part::Whole | Part::EitherAuthor) => true,
+            Some(Part::SurvivorAuthor | Part::SurvivorPeer) => self.own,
+            Some(Part::EitherPeer) => false,
+        }
+    }
+
+    fn shows(&self, loaded: &Loaded) -> Result<bool, VaultError> {
+        if !self.may_show(&loaded.row) {
+            return Ok(false);
+        }
+        match loaded.opened.part {
+            Part::EitherAuthor => match (&self.other, half(loaded)?) {
+                (Some(other), half) => Ok(!other.is_cut(half)?),
+                (None, _) => Ok(false),
+            },
+            _ => Ok(true),
+        }
+    }
+
+    /// The same without opening what need not be opened.
+    fn counts(&self, place: Place, row: &[u8]) -> Result<bool, VaultError> {
+        if !self.may_show(row) || self.owner.is_cut(place)? {
+            return Ok(false);
+        }
+        match Value::parse(row).map(|value| value.part) {
+            Some(Part::EitherAuthor) => match load(&self.owner, place, row.to_vec())? {
+                Some(loaded) => self.shows(&loaded),
+                None => Ok(false),
+            },
+            _ => Ok(true),
+        }
+    }
 }
 
-/// `None` if the message was cut.
-fn load(person: &Person, place: Place, row: Vec<u8>) -> Result<Option<Loaded>, VaultError> {
+/// Facts and content of a message of the owner's side; `None` if a key of it is gone.
+pub(super) fn whole(
+    owner: &Person,
+    other: Option<&Person>,
+    loaded: Loaded,
+) -> Result<Option<(Facts, Zeroizing<Vec<u8>>)>, VaultError> {
+    match loaded.opened.part {
+        Part::EitherAuthor => {
+            let Some(other) = other else { return Ok(None) };
+            let half = half(&loaded)?;
+            forgotten(either(owner, other, half, loaded))
+        }
+        _ => {
+            let content = forgotten(loaded.opened.content())?;
+            Ok(content.map(|content| (loaded.facts, content)))
+        }
+    }
+}
+
+fn either(
+    owner: &Person,
+    other: &Person,
+    half: Place,
+    loaded: Loaded,
+) -> Result<(Facts, Zeroizing<Vec<u8>>), VaultError> {
+    // Held until the message is open, so that a deletion on either side waits for it or comes first.
+    let leases = (owner.key(loaded.place)?, other.key(half)?);
+    let corrupt = loaded.opened.corrupt();
+    let sealed = loaded.opened.content()?;
+    let (facts, content) = owner.open_inner(loaded.place, (&leases.0, &leases.1), &sealed)?;
+    match serde_json::from_slice(&facts) {
+        Ok(facts) => Ok((facts, content)),
+        Err(_) => Err(corrupt),
+    }
+}
+
+fn forgotten<T>(read: Result<T, VaultError>) -> Result<Option<T>, VaultError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(VaultError::Forgotten) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// Where the other party's half of a message stands.
+pub(super) fn half(loaded: &Loaded) -> Result<Place, VaultError> {
+    loaded.facts.with.map(place_at).ok_or_else(|| loaded.opened.corrupt())
+}
+
+/// A place in the class chat.
+pub(super) fn place_at((compartment, seq): At) -> Place {
+    // Numbers from 1, as in every tree; a leaf that cannot be is refused where its key is asked for.
+    Run::items(Class::Chat, compartment).at(seq)
+}
+
+/// `None` if the item was cut.
+pub(super) fn load(person: &Person, place: Place, row: Vec<u8>) -> Result<Option<Loaded>, VaultError> {
     match person.open(place, &row) {
         Ok(opened) => {
-            let facts = opened.facts_as()?;
+            let facts: Facts = opened.facts_as()?;
+            // Two parts of one policy are sealed for the same context: it is the facts that tell them apart.
+            if !facts.are_of(opened.part) {
+                return Err(opened.corrupt());
+            }
             Ok(Some(Loaded { place, row, opened, facts }))
         }
         Err(VaultError::Forgotten) => Ok(None),
@@ -106,7 +226,7 @@ fn load(person: &Person, place: Place, row: Vec<u8>) -> Result<Option<Loaded>, V
     }
 }
 
-/// The highest seq of which all messages up to it have an order below this one; by halving.
+/// The highest seq of which all items up to it have an order below this one; by halving.
 pub(super) fn last_before(person: &Person, run: Run, order: u64) -> Result<u64, VaultError> {
     let Some((top, _)) = person.newest(run)? else { return Ok(0) };
     let (mut below, mut not_below) = (0, top.seq.saturating_add(1));
@@ -120,7 +240,7 @@ pub(super) fn last_before(person: &Person, run: Run, order: u64) -> Result<u64, 
     Ok(below)
 }
 
-/// The first message that can be read within these seqs.
+/// The first item that can be read within these seqs.
 fn first_from(person: &Person, run: Run, from: u64, to: u64) -> Result<Option<Loaded>, VaultError> {
     let mut from = from;
     while from <= to {
@@ -134,4 +254,11 @@ fn first_from(person: &Person, run: Run, from: u64, to: u64) -> Result<Option<Lo
         }
     }
     Ok(None)
+}
+
+/// The item of this very order, if it is there.
+pub(super) fn of_order(person: &Person, run: Run, order: u64) -> Result<Option<Loaded>, VaultError> {
+    let seq = last_before(person, run, order.saturating_add(1))?;
+    let Some(row) = (if seq == 0 { None } else { person.row(run.at(seq))? }) else { return Ok(None) };
+    Ok(load(person, run.at(seq), row)?.filter(|found| found.facts.order == order))
 }

@@ -114,7 +114,7 @@ impl Credentials {
         let meta_run = Run::meta(Class::Credentials, run.compartment);
         let naming = match &spot {
             Spot::New(_) if self.person.newest(meta_run)?.is_none() => {
-                let meta = Meta { name, from: None };
+                let meta = Meta::named(name);
                 let sealed = self.person.seal_meta(Class::Credentials, run.compartment, 1, &meta)?;
                 sealed.add_to(&mut batch)?;
                 Some((meta, sealed))

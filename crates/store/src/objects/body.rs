@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use oubliette_crypto::object::{Sealer, sealed_len};
-use oubliette_crypto::{Codec, Kind, ObjectKey, Padding};
+use oubliette_crypto::{Codec, Kind, ObjectKey, Padding, Policy};
 use oubliette_engine::BlobRef;
 use zeroize::Zeroizing;
 
@@ -45,7 +45,7 @@ impl BodyWriter {
     /// `expected`: bytes of content if known; `extra`: bytes of facts that will follow.
     pub(super) fn begin(
         person: &Person,
-        place: Place,
+        (place, policy): (Place, Policy),
         key: &ObjectKey,
         codec: Codec,
         expected: Option<u64>,
@@ -59,7 +59,7 @@ impl BodyWriter {
         let vault = &person.vault;
         let upload = Upload::begin(vault.engine.clone(), vault.blobs.clone(), expected)?;
         let mut sealed = Vec::with_capacity(PIECE + FRAME_LEN);
-        let sealer = Sealer::new(key, &person.context(place, Kind::Body(codec)), &mut sealed)?;
+        let sealer = Sealer::new(key, &person.context(place, policy, Kind::Body(codec)), &mut sealed)?;
         let packing = match codec {
             Codec::Plain => None,
             Codec::Zstd => Some(Packing {

@@ -7,6 +7,7 @@ mod body;
 mod frames;
 pub(crate) mod fuzz;
 mod head;
+mod inner;
 mod open;
 mod seal;
 mod upload;
@@ -15,21 +16,13 @@ pub(crate) use open::{Content, Opened};
 pub(crate) use seal::{Draft, Limits};
 pub(crate) use upload::{forget_blobs, take_back_uploads};
 
-use oubliette_crypto::{Class, Padding, Policy};
+use oubliette_crypto::{Class, Padding};
 
 /// How the values of a class are sealed.
 pub(crate) fn padding(class: Class) -> Padding {
     match class {
         Class::Chat | Class::Credentials => Padding::Steps64,
         Class::Saves | Class::Records | Class::Profile => Padding::Padme,
-    }
-}
-
-/// Whose erasure takes a value of this class along.
-pub(crate) fn policy(class: Class) -> Policy {
-    match class {
-        Class::Chat => Policy::Author,
-        _ => Policy::None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::head::{BodyMark, Facts, Head};
 use super::padding;
 use crate::VaultError;
 use crate::person::Person;
-use crate::rows::{Place, Value};
+use crate::rows::{Part, Place, Value};
 
 /// A value whose head was authenticated.
 pub(crate) struct Opened {
@@ -22,6 +22,7 @@ pub(crate) struct Opened {
     pub(crate) created: u64,
     /// Bytes of content.
     pub(crate) content_len: u64,
+    pub(crate) part: Part,
     head: Head,
     place: Place,
     /// For error messages.
@@ -43,23 +44,25 @@ impl Person {
         let name = place.describe(&self.handle());
         let corrupt = || VaultError::Corrupt { what: name.clone() };
         let value = Value::parse(row).ok_or_else(corrupt)?;
-        let kind = if value.blob().is_some() { Kind::Head } else { Kind::Small };
-        let plain =
-            open_small(lease.key(), &self.context(place, kind), value.sealed()).map_err(|_| corrupt())?;
+        let Value { part, blob, sealed } = value;
+        let policy = part.policy(place).ok_or_else(corrupt)?;
+        let kind = if blob.is_some() { Kind::Head } else { Kind::Small };
+        let plain = open_small(lease.key(), &self.context(place, policy, kind), sealed);
+        let plain = plain.map_err(|_| corrupt())?;
         let (head, rest) = Head::decode(&plain).ok_or_else(corrupt)?;
-        let stored = match (value, head.body) {
-            (Value::Small(_), None) => {
+        let stored = match (blob, head.body) {
+            (None, None) => {
                 let length = usize::try_from(head.content_len).map_err(|_| corrupt())?;
                 Stored::Small(Zeroizing::new(rest.get(..length).ok_or_else(corrupt)?.to_vec()))
             }
-            (Value::Large(blob, _), Some(mark)) => {
-                let context = self.context(place, Kind::Body(head.codec));
+            (Some(blob), Some(mark)) => {
+                let context = self.context(place, policy, Kind::Body(head.codec));
                 Stored::Large { blobs: self.vault.blobs.clone(), blob, context, mark }
             }
             _ => return Err(corrupt()),
         };
         let (created, content_len) = (head.created, head.content_len);
-        Ok(Opened { created, content_len, head, place, name, lease, stored })
+        Ok(Opened { created, content_len, part, head, place, name, lease, stored })
     }
 }
 

@@ -16,7 +16,7 @@ use super::upload::Upload;
 use super::{may_compress, padding};
 use crate::VaultError;
 use crate::person::Person;
-use crate::rows::{Place, Value};
+use crate::rows::{Part, Place, Value};
 
 /// Content read ahead of the sealer: pieces of this size, so many of them.
 const PIECE: usize = 128 * 1024;
@@ -59,6 +59,11 @@ impl Draft {
         }
     }
 
+    /// How many operations it adds to a batch.
+    pub(crate) fn operations(&self) -> usize {
+        1 + usize::from(self.upload.is_some())
+    }
+
     /// The row's value as it is stored.
     pub(crate) fn value(&self) -> &[u8] {
         &self.value
@@ -85,17 +90,29 @@ impl Person {
         facts: &[u8],
         content: &[u8],
     ) -> Result<Draft, VaultError> {
+        self.seal_part(place, Part::Whole, created, facts, content)
+    }
+
+    /// The same of one part of a message.
+    pub(crate) fn seal_part(
+        &self,
+        place: Place,
+        part: Part,
+        created: u64,
+        facts: &[u8],
+        content: &[u8],
+    ) -> Result<Draft, VaultError> {
         let created = created.max(self.vault.least_time());
         let lease = self.key(place)?;
         if facts.len() > MAX_FACTS {
             return Err(VaultError::TooLarge { what: "what describes the content", limit: MAX_FACTS as u64 });
         }
         if fits_a_row(place, facts.len() as u64 + content.len() as u64) {
-            return self.seal_row(place, lease, created, facts, content);
+            return self.seal_row(place, part, lease, created, facts, content);
         }
-        let mut body = self.begin_body(place, &lease, facts, Some(content.len() as u64))?;
+        let mut body = self.begin_body(place, part, &lease, facts, Some(content.len() as u64))?;
         body.push(content)?;
-        self.seal_large(place, lease, created, facts, body)
+        self.seal_large(place, part, lease, created, facts, body)
     }
 
     /// Seals content as it is read; nothing is kept unless `content` ends cleanly and within its limits. No key is held while
@@ -116,13 +133,13 @@ impl Person {
             return self.seal(place, created, facts, &first);
         }
         let lease = self.key(place)?;
-        let body = self.begin_body(place, &lease, facts, limits.expected)?;
+        let body = self.begin_body(place, Part::Whole, &lease, facts, limits.expected)?;
         let (sender, receiver) = sync_channel(AHEAD);
         std::thread::scope(|scope| {
             let worker = scope.spawn(move || {
                 let (lease, body) = seal_pieces(&receiver, lease, body)?;
                 drop(receiver);
-                self.seal_large(place, lease, created, facts, body)
+                self.seal_large(place, Part::Whole, lease, created, facts, body)
             });
             let read = source.send_all(first, &sender);
             drop(sender);
@@ -137,39 +154,37 @@ impl Person {
     fn seal_row(
         &self,
         place: Place,
+        part: Part,
         lease: KeyLease,
         created: u64,
         facts: &[u8],
         content: &[u8],
     ) -> Result<Draft, VaultError> {
-        let facts = Facts::Here(Zeroizing::new(facts.to_vec()));
+        let plain = small_plain(place, created, facts, content)?;
         let content_len = content.len() as u64;
-        let head = Head { codec: Codec::Plain, content_len, created, body: None, facts };
-        let head = head.encode().ok_or_else(facts_too_long)?;
-        let padded =
-            padding(place.class).padded_len(head.len() as u64 + content_len).ok_or_else(facts_too_long)?;
-        let mut plain = Zeroizing::new(Vec::with_capacity(padded as usize));
-        plain.extend_from_slice(&head);
-        plain.extend_from_slice(content);
-        plain.resize(padded as usize, 0);
-        let sealed = seal_small(lease.key(), &self.context(place, Kind::Small), &plain)?;
-        let value = Value::Small(&sealed).encode()?;
+        let policy = part.policy(place).ok_or_else(no_such_part)?;
+        let sealed = seal_small(lease.key(), &self.context(place, policy, Kind::Small), &plain)?;
+        let value = Value { part, blob: None, sealed: &sealed }.encode()?;
         Ok(Draft { place, key: place.key(&self.handle()), value, upload: None, lease, content_len, created })
     }
 
     fn begin_body(
         &self,
         place: Place,
+        part: Part,
         lease: &KeyLease,
         facts: &[u8],
         expected: Option<u64>,
     ) -> Result<BodyWriter, VaultError> {
-        BodyWriter::begin(self, place, lease.key(), self.codec(place), expected, in_body(facts).len() as u64)
+        let extra = in_body(facts).len() as u64;
+        let policy = part.policy(place).ok_or_else(no_such_part)?;
+        BodyWriter::begin(self, (place, policy), lease.key(), self.codec(place), expected, extra)
     }
 
     fn seal_large(
         &self,
         place: Place,
+        part: Part,
         lease: KeyLease,
         created: u64,
         facts: &[u8],
@@ -189,14 +204,42 @@ impl Person {
             facts: head_facts,
         };
         let plain = head.encode().ok_or_else(facts_too_long)?;
-        let sealed = seal_small(lease.key(), &self.context(place, Kind::Head), &plain)?;
-        let value = Value::Large(written.blob, &sealed).encode()?;
+        let policy = part.policy(place).ok_or_else(no_such_part)?;
+        let sealed = seal_small(lease.key(), &self.context(place, policy, Kind::Head), &plain)?;
+        let value = Value { part, blob: Some(written.blob), sealed: &sealed }.encode()?;
         let upload = Some(written.upload);
         Ok(Draft { place, key: place.key(&self.handle()), value, upload, lease, content_len, created })
     }
 
     fn codec(&self, place: Place) -> Codec {
         if self.vault.settings.compress && may_compress(place.class) { Codec::Zstd } else { Codec::Plain }
+    }
+}
+
+/// What is sealed of a small value: head, content, padding.
+pub(super) fn small_plain(
+    place: Place,
+    created: u64,
+    facts: &[u8],
+    content: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let facts = Facts::Here(Zeroizing::new(facts.to_vec()));
+    let content_len = content.len() as u64;
+    let head = Head { codec: Codec::Plain, content_len, created, body: None, facts };
+    let head = head.encode().ok_or_else(facts_too_long)?;
+    let padded = padding(place.class).padded_len(head.len() as u64 + content_len);
+    let padded = padded.ok_or_else(facts_too_long)?;
+    let mut plain = Zeroizing::new(Vec::with_capacity(padded as usize));
+    plain.extend_from_slice(&head);
+    plain.extend_from_slice(content);
+    plain.resize(padded as usize, 0);
+    Ok(plain)
+}
+
+fn no_such_part() -> VaultError {
+    VaultError::Other {
+        detail: "a part of a message was sealed outside of a conversation; this is a fault of the program"
+            .into(),
     }
 }
 

@@ -94,7 +94,7 @@ impl Records {
             let meta_run = Run::meta(Class::Records, run.compartment);
             let naming = match &spot {
                 Spot::New(_) if self.person.newest(meta_run)?.is_none() => {
-                    let meta = Meta { name, from: None };
+                    let meta = Meta::named(name);
                     let sealed = self.person.seal_meta(Class::Records, run.compartment, 1, &meta)?;
                     sealed.add_to(&mut batch)?;
                     Some((meta, sealed))

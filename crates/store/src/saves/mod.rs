@@ -170,7 +170,7 @@ impl Saves {
 
 /// The first two bytes of the salt in the row: public, fresh for every value ever sealed.
 fn tag(row: &[u8]) -> String {
-    let salt = Value::parse(row).and_then(|value| value.sealed().first_chunk::<SALT_LEN>());
+    let salt = Value::parse(row).and_then(|value| value.sealed.first_chunk::<SALT_LEN>());
     salt.map_or_else(String::new, |[a, b, ..]| format!("{a:02x}{b:02x}"))
 }
 

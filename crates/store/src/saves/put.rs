@@ -97,7 +97,7 @@ impl Saves {
         let meta_run = Run::meta(Class::Saves, run.compartment);
         let naming = match &spot {
             Spot::New(_) if person.newest(meta_run)?.is_none() => {
-                let meta = Meta { name, from: None };
+                let meta = Meta::named(name);
                 let sealed = person.seal_meta(Class::Saves, run.compartment, 1, &meta)?;
                 sealed.add_to(&mut batch)?;
                 Some((meta, sealed))

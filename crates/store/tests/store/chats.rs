@@ -1,9 +1,9 @@
 //! Conversations: one order in both views, paging, forgetting, blocks, peers who leave.
 
-use oubliette_store::{Body, NewMessage, Page, VaultError, Window};
+use oubliette_store::{Body, ChatPolicy, NewMessage, Page, VaultError, Window};
 use proptest::prelude::*;
 
-use crate::world::{World, person, said, text, texts};
+use crate::world::{World, person, said, text, texts, under};
 
 #[test]
 fn both_sides_see_one_order() {
@@ -18,11 +18,15 @@ fn both_sides_see_one_order() {
     let (a, b) =
         (ann.chats().messages("bob", &window).unwrap(), bob.chats().messages("ann", &window).unwrap());
     let seen = |listed: &oubliette_store::Listed<oubliette_store::Message>| {
-        listed.items.iter().map(|m| (m.id.clone(), m.author.clone(), m.seq, m.created)).collect::<Vec<_>>()
+        listed
+            .items
+            .iter()
+            .map(|m| (m.id.clone(), m.author.clone().unwrap(), m.seq, m.created))
+            .collect::<Vec<_>>()
     };
     assert_eq!(seen(&a), seen(&b));
-    assert_eq!(a.items.iter().map(|m| m.author.as_str()).collect::<Vec<_>>(), ["ann", "bob", "ann", "ann"]);
-    assert!(a.items.iter().all(|m| m.policy == "author"));
+    assert_eq!(seen(&a).iter().map(|m| m.1.as_str()).collect::<Vec<_>>(), ["ann", "bob", "ann", "ann"]);
+    assert!(a.items.iter().all(|m| m.policy == ChatPolicy::Author));
 
     drop((ann, bob, vault));
     let vault = world.open();
@@ -40,11 +44,15 @@ fn both_sides_see_one_order() {
 fn bodies_of_every_size_come_back() {
     let (world, vault) = World::new();
     let (ann, bob) = (person(&vault, "ann"), person(&vault, "bob"));
-    for length in [0, 1, 3_800, 3_950, 4_100, 20_000, 65_536] {
+    let sizes = [0, 1, 3_700, 3_800, 3_950, 4_100, 16_384, 20_000, 65_536];
+    for (length, policy) in
+        sizes.into_iter().flat_map(|length| ChatPolicy::ALL.map(|policy| (length, policy)))
+    {
         let sent = NewMessage {
             body: Body::Bytes { content_type: "image/png".into(), bytes: crate::world::noise(length, 5) },
             sent_at: Some(17),
-            client_id: Some("c-1".into()),
+            client_id: Some(format!("c-{length}-{policy}")),
+            policy: Some(policy),
         };
         ann.chats().append("bob", std::slice::from_ref(&sent)).unwrap();
         let got = bob
@@ -53,14 +61,29 @@ fn bodies_of_every_size_come_back() {
             .unwrap()
             .items
             .remove(0);
-        assert_eq!((got.body, got.sent_at, got.client_id), (sent.body, Some(17), Some("c-1".to_owned())));
+        assert_eq!((got.body, got.sent_at, got.client_id), (sent.body, Some(17), sent.client_id));
+        assert_eq!((got.author.as_deref(), got.policy), (Some("ann"), policy));
     }
     let long = text(&"x".repeat(65_537));
     assert!(matches!(ann.chats().append("bob", &[long]), Err(VaultError::TooLarge { limit: 65_536, .. })));
     assert!(matches!(ann.chats().append("bob", &[]), Err(VaultError::Invalid { .. })));
     assert!(matches!(ann.chats().append("bob", &vec![text("x"); 101]), Err(VaultError::Invalid { .. })));
     assert_eq!(ann.chats().append("bob", &vec![text(&"y".repeat(4_500)); 100]).unwrap().len(), 100);
+    // What both store counts for each: so many long ones fit no single write, and nothing of them is left.
+    let long = |policy| NewMessage { policy: Some(policy), ..text(&"y".repeat(4_500)) };
+    for policy in [ChatPolicy::Either, ChatPolicy::Survivor] {
+        let seen = texts(&ann, "bob").len();
+        assert!(matches!(
+            ann.chats().append("bob", &vec![long(policy); 100]),
+            Err(VaultError::Invalid { field: "messages", .. })
+        ));
+        assert_eq!(texts(&ann, "bob").len(), seen);
+        ann.chats().append("bob", &vec![long(policy); 60]).unwrap();
+        ann.chats().append("bob", &vec![NewMessage { policy: Some(policy), ..text("short") }; 100]).unwrap();
+    }
     ann.chats().forget_side("bob").unwrap();
+    bob.chats().forget_side("ann").unwrap();
+    while vault.sweep(1000).unwrap().rows > 0 {}
     assert_eq!(world.blobs.disk_bytes().unwrap(), 0);
 }
 
@@ -185,7 +208,8 @@ fn many_writers_in_one_conversation() {
             let (me, peer) = (people[n % 2].clone(), ["bob", "ann"][n % 2]);
             scope.spawn(move || {
                 for i in 0..10 {
-                    me.chats().append(peer, &[text(&format!("{n}-{i}"))]).unwrap();
+                    let message = under(ChatPolicy::ALL[(n + i) % 3], &format!("{n}-{i}"));
+                    me.chats().append(peer, &[message]).unwrap();
                 }
             });
         }
@@ -203,23 +227,31 @@ proptest! {
     /// Pages in both directions, from any id, agree with the whole list; also with gaps and a clock that stands or goes back.
     #[test]
     fn pages_agree_with_the_whole(
-        steps in proptest::collection::vec((any::<bool>(), 0u64..3, any::<bool>()), 1..60), limit in 1usize..9, at in 0.0f64..1.0,
+        steps in proptest::collection::vec((0usize..2, 0u64..3, 0usize..6, 0usize..3), 1..60), limit in 1usize..9, at in 0.0f64..1.0,
     ) {
         let (world, vault) = World::new();
         let people = [person(&vault, "ann"), person(&vault, "bob")];
-        let mut ids = Vec::new();
-        for (n, (bob, pause, forget)) in steps.iter().enumerate() {
+        // What each of the two sees.
+        let mut views = [Vec::new(), Vec::new()];
+        for (n, (me, pause, forget, policy)) in steps.iter().copied().enumerate() {
             world.clock.0.store(1_700_000_000_000_000 + pause * 50, std::sync::atomic::Ordering::SeqCst);
-            let (me, peer) = (&people[usize::from(*bob)], ["bob", "ann"][usize::from(*bob)]);
-            let id = me.chats().append(peer, &[text(&n.to_string())]).unwrap().remove(0).id;
-            if *forget && n % 3 == 0 {
-                me.chats().forget_message(peer, &id).unwrap();
-            } else {
-                ids.push((id, n.to_string()));
+            let policy = ChatPolicy::ALL[policy];
+            let message = under(policy, &n.to_string());
+            let id = people[me].chats().append(["bob", "ann"][me], &[message]).unwrap().remove(0).id;
+            views.iter_mut().for_each(|view| view.push((id.clone(), n.to_string())));
+            // By the author, or by the peer, or by nobody.
+            let by = match forget { 0 => me, 1 => 1 - me, _ => continue };
+            let done = people[by].chats().forget_message(["bob", "ann"][by], &id);
+            match policy {
+                ChatPolicy::Author if by != me => prop_assert!(matches!(done, Err(VaultError::NotAuthor))),
+                ChatPolicy::Survivor => { done.unwrap(); views[by].pop(); }
+                _ => { done.unwrap(); views.iter_mut().for_each(|view| { view.pop(); }); }
             }
         }
-        ids.reverse();
-        for (me, peer) in [(&people[0], "bob"), (&people[1], "ann")] {
+        for (me, peer, mut ids) in people.iter().zip(["bob", "ann"]).zip(views).map(|((me, peer), ids)| (me, peer, ids)) {
+            ids.reverse();
+            let chats = me.chats().list(&Page::default()).unwrap().items;
+            prop_assert_eq!(chats[0].messages, ids.len() as u64);
             if ids.is_empty() { continue; }
             let page = |window: Window| {
                 let listed = me.chats().messages(peer, &window).unwrap();

@@ -9,8 +9,8 @@ use oubliette_crypto::VaultId;
 use oubliette_engine::{Blobs, Engine, MemoryBlobs, MemoryEngine, MemoryPages, PageStore};
 use oubliette_keyring::{Keyring, KeyringOptions, MemoryCell, MemoryLedger};
 use oubliette_store::{
-    Body, Clock, KeepRules, Message, NewMessage, Parts, Policy, PutOptions, Quotas, SaveInfo, SaveReader,
-    Steady, Subject, SubjectFacts, Vault, VaultError, VaultOptions, Window,
+    Body, ChatOptions, ChatPolicy, Clock, KeepRules, Message, NewMessage, Parts, Policy, PutOptions, Quotas,
+    SaveInfo, SaveReader, Steady, Subject, SubjectFacts, Vault, VaultError, VaultOptions, Window,
 };
 
 /// The clock that is set, the one that nobody sets, and which run of the machine it counts.
@@ -44,6 +44,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) max_save: u64,
     pub(crate) compress: bool,
+    pub(crate) chat: ChatOptions,
     pub(crate) policy: Policy,
     pub(crate) region: Option<String>,
     pub(crate) keep: KeepRules,
@@ -70,6 +71,7 @@ impl World {
             )),
             max_save: 64 << 20,
             compress: true,
+            chat: ChatOptions::default(),
             policy,
             region: region.map(str::to_owned),
             keep: KeepRules::default(),
@@ -104,6 +106,7 @@ impl World {
             keep: self.keep.clone(),
             quotas: self.quotas,
             clock: Some(self.clock.clone()),
+            chat: self.chat,
             policy: self.policy.clone(),
             region: self.region.clone(),
             ..VaultOptions::default()
@@ -191,7 +194,11 @@ pub(crate) fn read(mut reader: SaveReader) -> Result<Vec<u8>, VaultError> {
 }
 
 pub(crate) fn text(text: &str) -> NewMessage {
-    NewMessage { body: Body::Text(text.to_owned()), sent_at: None, client_id: None }
+    NewMessage { body: Body::Text(text.to_owned()), sent_at: None, client_id: None, policy: None }
+}
+
+pub(crate) fn under(policy: ChatPolicy, said: &str) -> NewMessage {
+    NewMessage { policy: Some(policy), ..text(said) }
 }
 
 /// Texts, newest first.
