@@ -22,8 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The player's account, made up (examples/data/README.md). Nothing is stored without consent.
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/steam/demo-account.json");
     let sample: Value = serde_json::from_slice(&fs::read(file)?)?;
-    let account = sample["account"].as_str().ok_or("the sample has no account")?;
-    let secrets: SteamSecrets = serde_json::from_value(sample["credentials"].clone())?;
+    let account =
+        sample.get("account").and_then(serde_json::Value::as_str).ok_or("the sample has no account")?;
+    let secrets: SteamSecrets =
+        serde_json::from_value(sample.get("credentials").cloned().ok_or("the sample has no credentials")?)?;
     platform.put_subject(PLAYER, &Default::default(), false)?;
     assert_eq!(code_of(platform.put_steam(PLAYER, account, &secrets)), "consent_required");
     let consent =

@@ -10,7 +10,7 @@ use crate::support::{Service, refused};
 fn everything_of_a_person_comes_as_an_archive() {
     let service = Service::start();
     let client = service.with_people(&["alice", "bob"]);
-    let save: Vec<u8> = (0..700_000_u32).map(|n| (n * 31 >> 5) as u8).collect();
+    let save: Vec<u8> = (0..700_000_u32).map(|n| ((n * 31) >> 5) as u8).collect();
     client.put_save("alice", "doom", "slot", &mut save.as_slice(), &SaveOptions::default()).unwrap();
     let message =
         NewMessage { body: "你好".to_owned(), policy: Some("either".into()), ..Default::default() };

@@ -47,6 +47,9 @@ pub(super) struct Which<'a> {
     pub(super) compartment: u32,
 }
 
+/// A message's facts, and the message.
+type Read = (Facts, Zeroizing<Vec<u8>>);
+
 impl Side {
     /// Items of a compartment whose order lies strictly between the two bounds.
     pub(super) fn between(
@@ -113,7 +116,7 @@ impl Side {
     }
 
     /// The whole of a message; `None` if it was forgotten meanwhile.
-    pub(super) fn read(&self, loaded: Loaded) -> Result<Option<(Facts, Zeroizing<Vec<u8>>)>, VaultError> {
+    pub(super) fn read(&self, loaded: Loaded) -> Result<Option<Read>, VaultError> {
         whole(&self.owner, self.other.as_ref(), loaded)
     }
 
@@ -160,7 +163,7 @@ pub(super) fn whole(
     owner: &Person,
     other: Option<&Person>,
     loaded: Loaded,
-) -> Result<Option<(Facts, Zeroizing<Vec<u8>>)>, VaultError> {
+) -> Result<Option<Read>, VaultError> {
     match loaded.opened.part {
         Part::EitherAuthor => {
             let Some(other) = other else { return Ok(None) };

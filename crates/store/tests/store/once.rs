@@ -24,12 +24,15 @@ fn found(subject: &Subject, once: &Once) -> &'static str {
     }
 }
 
+/// What is done, in words, and its doing.
+type Work<'a> = (&'a str, &'a dyn Fn(&Subject));
+
 #[test]
 fn the_mark_takes_effect_with_the_write_and_the_answer_follows() {
     let (world, vault) = World::new();
     let ann = person(&vault, "ann");
     person(&vault, "ben");
-    let works: [(&str, &dyn Fn(&Subject)); 3] = [
+    let works: [Work<'_>; 3] = [
         ("small", &|ann| drop(put(ann, "s", b"small"))),
         ("large", &|ann| drop(put(ann, "l", &vec![7; 200_000]))),
         ("chat", &|ann| drop(ann.chats().append("ben", &[text("hello")]).unwrap())),
@@ -109,7 +112,9 @@ fn answers_are_good_for_a_day_and_cut_when_two_are_over() {
 }
 
 fn sweep_all(vault: &oubliette_store::Vault) {
-    (0..4).for_each(|_| drop(vault.sweep(1000).unwrap()));
+    for _ in 0..4 {
+        vault.sweep(1000).unwrap();
+    }
 }
 
 #[test]
