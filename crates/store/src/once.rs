@@ -25,7 +25,7 @@ use crate::{Subject, Vault, VaultError};
 /// In microseconds.
 const DAY: u64 = 24 * 3600 * 1_000_000;
 /// The compartment of a day is this and the days since 1970: far above all others, and the days gone by are cut as few subtrees.
-const FIRST: u32 = 1 << 31;
+pub(crate) const FIRST: u32 = 1 << 31;
 /// Bits of a path that begins such a compartment's number: class, 31 zeros, a one.
 const BLOCK: usize = 8 + 32;
 /// No day has a higher number; that is in the year 2149.

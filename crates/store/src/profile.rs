@@ -17,6 +17,8 @@ pub(crate) const CONSENTS: u32 = 2;
 pub(crate) const QUOTA: u32 = 3;
 /// From here on two for each slot of saves: its share, and what is kept of it.
 pub(crate) const FIRST_SLOT: u32 = 256;
+/// And up to here: the days of answers begin there, which hold many values each.
+const END_OF_SLOTS: u32 = crate::once::FIRST;
 
 /// What the profile says of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,8 @@ pub(crate) fn slot_setting(slot: u32) -> Result<Run, VaultError> {
 fn of_slot(slot: u32, which: u32) -> Result<Run, VaultError> {
     let compartment =
         slot.checked_sub(1).and_then(|slot| slot.checked_mul(2)?.checked_add(FIRST_SLOT + which));
-    let limit = u64::from(u32::MAX / 2);
+    let limit = u64::from((END_OF_SLOTS - FIRST_SLOT) / 2);
+    let compartment = compartment.filter(|compartment| *compartment < END_OF_SLOTS);
     let compartment = compartment.ok_or(VaultError::TooLarge { what: "the number of slots", limit })?;
     Ok(Run::items(Class::Profile, compartment))
 }
@@ -46,7 +49,7 @@ fn of_slot(slot: u32, which: u32) -> Result<Run, VaultError> {
 /// What a compartment of the profile says of a slot, if it does.
 pub(crate) fn slot_value(compartment: u32) -> Option<SlotValue> {
     let kind = if compartment.is_multiple_of(2) { SlotValue::Share } else { SlotValue::Keep };
-    (compartment >= FIRST_SLOT).then_some(kind)
+    (FIRST_SLOT..END_OF_SLOTS).contains(&compartment).then_some(kind)
 }
 
 /// Whether a compartment of the profile holds one value.
@@ -106,5 +109,20 @@ impl Person {
             .map_err(|_| VaultError::invalid("region", "cannot be stored"))?;
         let place = self.next_of_one(run)?;
         self.replace(self.seal(place, self.vault.now(), &json, &[])?, Batch::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sweep took the answers of a day for one value that was replaced, and cut all but the newest.
+    #[test]
+    fn the_days_of_answers_are_no_slots() {
+        for compartment in [crate::once::FIRST, crate::once::FIRST + 1, u32::MAX, CONSENTS, REQUESTS] {
+            assert!(!holds_one(compartment), "{compartment}");
+        }
+        assert!(holds_one(FACTS) && holds_one(FIRST_SLOT) && holds_one(crate::once::FIRST - 1));
+        assert!(slot_share(1 << 30).is_err() && slot_setting((1 << 30) - FIRST_SLOT / 2).is_ok());
     }
 }

@@ -39,6 +39,7 @@ impl Person {
     ) -> Result<Deletion, VaultError> {
         let mut outcomes = Vec::new();
         for class in classes {
+            let beside = if *class == Class::Saves { self.beside_slots()? } else { Vec::new() };
             // Before the lock, which this may ask for.
             let not_before = self.earliest(&[Path::class(*class)])?;
             let cut = {
@@ -46,7 +47,10 @@ impl Person {
                 let _lock = self.vault.people.lock((self.handle(), *class));
                 let promised = self.vault.reserved.highest_compartment(self.handle(), *class);
                 let highest = self.highest_compartment(*class)?.max(promised);
-                let paths = compartments_through(*class, past(highest))?;
+                let mut paths = compartments_through(*class, past(highest))?;
+                for run in &beside {
+                    paths.push(Path::compartment(run.class, run.compartment)?);
+                }
                 self.cut_from(std::mem::take(change), paths, not_before)
             };
             self.unlearn_all(*class);
@@ -54,6 +58,9 @@ impl Person {
                 self.vault.conversations.forget_person(self.handle());
             }
             outcomes.push(cut);
+            for run in beside {
+                self.vault.leave_to_sweeper(self.remove_rows(&Bounds::run(&self.handle(), run)));
+            }
             for branch in [Branch::Items, Branch::Meta] {
                 self.vault.leave_to_sweeper(self.remove_rows(&Bounds::branch(
                     &self.handle(),

@@ -46,11 +46,20 @@ impl Keyring {
     /// Makes the cuts whose moment has come, and takes away holds that are over; answers how many people changed. Walks the whole tree, unless nobody has
     /// waited for anything since the last time.
     pub fn ripen(&self) -> Result<u64, KeyringError> {
-        let waits = || self.core.anybody_waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.core.anybody_waits.lock().unwrap_or_else(PoisonError::into_inner).replace(false);
         // Said before the walk: who begins to wait during it says so again.
-        if waits().replace(false) == Some(false) {
+        if before == Some(false) {
             return Ok(0);
         }
+        let ripened = self.ripen_all();
+        // Where not everybody was seen, everybody is looked at again.
+        if ripened.is_err() {
+            self.core.note_waiting();
+        }
+        ripened
+    }
+
+    fn ripen_all(&self) -> Result<u64, KeyringError> {
         let mut tags = Vec::new();
         for part in 0..16 {
             self.core.healthy()?;
@@ -106,6 +115,7 @@ impl Walker for Waiting<'_> {
         Ok(())
     }
     fn lost(&mut self, role: &'static str) {
+        self.core.note_waiting();
         tracing::warn!(role, "a damaged page hides deletions that wait; run fsck");
     }
 }

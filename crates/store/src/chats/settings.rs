@@ -39,7 +39,8 @@ impl Chats {
     /// Sets both; opens this person's side of the conversation if there is none yet. Messages already written keep their policy.
     ///
     /// # Errors
-    /// [`VaultError::PeerUnknown`], [`VaultError::PeerGone`]; [`VaultError::Invalid`] for 0 days; [`VaultError::Busy`].
+    /// [`VaultError::PeerUnknown`], [`VaultError::PeerGone`]; [`VaultError::Invalid`] for 0 days; [`VaultError::Busy`];
+    /// [`VaultError::GuardianConsentRequired`], [`VaultError::RegionMismatch`].
     pub fn set(&self, peer: &str, settings: &ChatSettings) -> Result<(), VaultError> {
         if settings.keep_days == Some(0) {
             return Err(VaultError::invalid("keep_days", "must be 1 or more"));
@@ -49,6 +50,7 @@ impl Chats {
         let _lock = self.person.vault.pairs.lock((me.min(them), me.max(them)));
         let name = conversation_name(them);
         let spot = self.person.spot(Class::Chat, &name)?;
+        self.person.may_store()?;
         let from = match &spot {
             Spot::Known(entry) => Some(entry.from).filter(|from| *from > 0),
             // Who forgot their side and opens it again sees nothing of before.

@@ -3,7 +3,7 @@
 use oubliette_crypto::{Class, Path};
 
 use super::{Saves, forgotten_is_absent, slot_name};
-use crate::person::leaf;
+use crate::person::{Person, leaf};
 use crate::profile::{slot_setting, slot_share};
 use crate::rows::{Bounds, Run};
 use crate::{Deletion, VaultError};
@@ -52,5 +52,22 @@ impl Saves {
     fn remove(&self, run: Run) {
         let bounds = Bounds::run(&self.person.handle(), run);
         self.person.vault.leave_to_sweeper(self.person.remove_rows(&bounds));
+    }
+}
+
+impl Person {
+    /// What stands elsewhere about slots: their shares, and what was set for them. It goes when the slots go.
+    pub(crate) fn beside_slots(&self) -> Result<Vec<Run>, VaultError> {
+        let mut runs = Vec::new();
+        for (_, entry) in self.all_named(Class::Saves)? {
+            for run in [slot_share(entry.compartment)?, slot_setting(entry.compartment)?] {
+                match self.highest(run) {
+                    Ok(0) | Err(VaultError::Forgotten) => {}
+                    Ok(_) => runs.push(run),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        Ok(runs)
     }
 }
