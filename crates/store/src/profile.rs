@@ -15,8 +15,11 @@ use crate::{VaultError, check};
 pub(crate) const FACTS: u32 = 1;
 pub(crate) const CONSENTS: u32 = 2;
 pub(crate) const QUOTA: u32 = 3;
+pub(crate) const REQUESTS: u32 = 32;
 /// From here on two for each slot of saves: its share, and what is kept of it.
 pub(crate) const FIRST_SLOT: u32 = 256;
+/// And from here on none: days of answers (`once.rs`), which hold many values each.
+pub(crate) const END_OF_SLOTS: u32 = 1 << 31;
 
 /// What the profile says of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,8 @@ pub(crate) fn slot_setting(slot: u32) -> Result<Run, VaultError> {
 fn of_slot(slot: u32, which: u32) -> Result<Run, VaultError> {
     let compartment =
         slot.checked_sub(1).and_then(|slot| slot.checked_mul(2)?.checked_add(FIRST_SLOT + which));
-    let limit = u64::from(u32::MAX / 2);
+    let limit = u64::from((END_OF_SLOTS - FIRST_SLOT) / 2);
+    let compartment = compartment.filter(|compartment| *compartment < END_OF_SLOTS);
     let compartment = compartment.ok_or(VaultError::TooLarge { what: "the number of slots", limit })?;
     Ok(Run::items(Class::Profile, compartment))
 }
@@ -46,14 +50,13 @@ fn of_slot(slot: u32, which: u32) -> Result<Run, VaultError> {
 /// What a compartment of the profile says of a slot, if it does.
 pub(crate) fn slot_value(compartment: u32) -> Option<SlotValue> {
     let kind = if compartment.is_multiple_of(2) { SlotValue::Share } else { SlotValue::Keep };
-    (compartment >= FIRST_SLOT).then_some(kind)
+    (FIRST_SLOT..END_OF_SLOTS).contains(&compartment).then_some(kind)
 }
 
 /// Whether a compartment of the profile holds one value.
 pub(crate) fn holds_one(compartment: u32) -> bool {
     compartment == FACTS || compartment == QUOTA || slot_value(compartment).is_some()
 }
-pub(crate) const REQUESTS: u32 = 32;
 
 const MAX_REGION: usize = 64;
 /// Nobody alive was born before.
@@ -106,5 +109,26 @@ impl Person {
             .map_err(|_| VaultError::invalid("region", "cannot be stored"))?;
         let place = self.next_of_one(run)?;
         self.replace(self.seal(place, self.vault.now(), &json, &[])?, Batch::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_have_compartments_of_their_own() {
+        let numbers =
+            |slot| [slot_share(slot), slot_setting(slot)].map(|run| run.map(|run| run.compartment).ok());
+        assert_eq!(numbers(1), [Some(256), Some(257)]);
+        assert_eq!(numbers(2), [Some(258), Some(259)]);
+        let last = (END_OF_SLOTS - FIRST_SLOT) / 2;
+        assert_eq!(numbers(last), [Some(END_OF_SLOTS - 2), Some(END_OF_SLOTS - 1)]);
+        assert_eq!((numbers(last + 1), numbers(u32::MAX), numbers(0)), ([None; 2], [None; 2], [None; 2]));
+        assert_eq!((slot_value(256), slot_value(257)), (Some(SlotValue::Share), Some(SlotValue::Keep)));
+        // The sweeper must not take the answers of a day for one value after another.
+        for other in [CONSENTS, REQUESTS, END_OF_SLOTS, END_OF_SLOTS + 20_000, u32::MAX] {
+            assert!(!holds_one(other), "{other}");
+        }
     }
 }
