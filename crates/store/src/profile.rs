@@ -15,6 +15,7 @@ use crate::{VaultError, check};
 pub(crate) const FACTS: u32 = 1;
 pub(crate) const CONSENTS: u32 = 2;
 pub(crate) const QUOTA: u32 = 3;
+pub(crate) const REQUESTS: u32 = 32;
 /// From here on two for each slot of saves: its share, and what is kept of it.
 pub(crate) const FIRST_SLOT: u32 = 256;
 /// And up to here: the days of answers begin there, which hold many values each.
@@ -56,7 +57,6 @@ pub(crate) fn slot_value(compartment: u32) -> Option<SlotValue> {
 pub(crate) fn holds_one(compartment: u32) -> bool {
     compartment == FACTS || compartment == QUOTA || slot_value(compartment).is_some()
 }
-pub(crate) const REQUESTS: u32 = 32;
 
 const MAX_REGION: usize = 64;
 /// Nobody alive was born before.

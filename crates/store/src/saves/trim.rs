@@ -74,6 +74,9 @@ impl Vault {
         if class != Class::Saves && place.run() < slots {
             return Ok(run_at(slots));
         }
+        if class != Class::Saves && slot_value(place.compartment).is_none() {
+            return Ok(next_person());
+        }
         match self.by_handle(handle) {
             Ok(Some(person)) => {
                 let looked = match class {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use oubliette_store::{
-    Keep, KeepRules, NewHold, Page, Policy, PutOptions, Retention, Subject, Vault, VaultError,
+    Earlier, Keep, KeepRules, KeptAnswer, NewHold, Once, Page, Policy, PutOptions, Retention, Subject, Vault,
+    VaultError,
 };
 use proptest::prelude::*;
 
@@ -284,4 +285,25 @@ proptest! {
             }
         }
     }
+}
+
+/// The sweeper took the answers of a day, which stand in a compartment of the profile, for one value that was replaced again and again.
+#[test]
+fn the_pass_leaves_other_compartments_of_the_profile_alone() {
+    let (world, vault) = world(last(1));
+    let ann = person(&vault, "ann");
+    let requests = ["a", "b", "c", "d"].map(|key| Once::new("ann", key, [3; 32]).unwrap());
+    for once in &requests {
+        once.carry_out(|| put(&ann, "one", b"x"));
+        let answer = KeptAnswer { body_digest: None, status: 200, headers: Vec::new(), body: b"ok".to_vec() };
+        ann.keep_answer(once, &answer).unwrap();
+    }
+    drop(ann);
+    let vault = world.reopen(vault);
+    vault.sweep(1000).unwrap();
+    let ann = vault.subject("ann").unwrap();
+    for once in &requests {
+        assert!(matches!(ann.earlier(once), Ok(Some(Earlier::Answered(_)))));
+    }
+    assert_eq!(versions(&ann, "one"), [4]);
 }
