@@ -46,6 +46,11 @@ pub fn keyed_number(key: &ObjectKey, value: &[u8]) -> u64 {
     number.max(2)
 }
 
+/// A key that takes both: a leaf's, and a value that is kept nowhere.
+pub fn answer_key(key: &ObjectKey, value: &[u8]) -> ObjectKey {
+    ObjectKey::fill(|out| wiped_shallow(|| hmac(key.expose(), &[labels::ANSWER_KEY, value], out)))
+}
+
 /// HMAC-SHA256 of the concatenated parts, written where it will live. Leaves the key on the stack, padded: callers wipe that.
 pub(crate) fn hmac(key: &[u8], parts: &[&[u8]], out: &mut [u8; 32]) {
     keyed(key, parts).finalize_into(out.into());

@@ -29,6 +29,8 @@ pub const ANCHOR_ROW: &[u8] = b"oubliette/v1/anchor/row";
 pub const ANCHOR_REDO: &[u8] = b"oubliette/v1/anchor/redo";
 /// From the key of a leaf that seals nothing to the number of an answer; followed by the caller's key.
 pub const ANSWER_NUMBER: &[u8] = b"oubliette/v1/answer/number";
+/// From the same leaf to the key of an answer; followed by the caller's key.
+pub const ANSWER_KEY: &[u8] = b"oubliette/v1/answer/key";
 /// What the first audit record of a vault follows; followed by the vault id.
 pub const AUDIT_START: &[u8] = b"oubliette/v1/audit/start";
 /// Hash of an audit record; followed by the hash before and the record.

@@ -27,7 +27,7 @@ use crate::{
     info(
         title = "Oubliette",
         description = "An encrypted vault for saves, chats and credentials that can truly forget. Every refusal is an \
-            RFC 9457 problem document with a stable `code`. A write with an `Idempotency-Key` that was carried out \
+            RFC 9457 problem document with a stable `code`. A write with a random `Idempotency-Key` that was carried out \
             before is answered as it was then, for a day at least, and has no second effect."
     ),
     components(schemas(ProblemDocument)),

@@ -1,20 +1,25 @@
-//! Requests that are sent twice and take effect once: a caller's key, kept with the answer for a day or two.
+//! Requests that are sent twice and take effect once: a caller's key, and the answer, for a day or two.
 //!
 //! Everything lies under the person's tree, in a compartment of the profile for each day (docs/formats.md, section 8), which is cut whole when its time is
 //! over. A key has a number that only the tree can tell: rows say nothing of it, and it needs no index. Two values hang on it: the *mark* is
 //! written in the same batch as the first thing that the request changes, so it takes effect together with its mark or not at all; the *answer* follows.
 //! What is found later: nothing (the request took no effect, unless all it did was to forget), the mark alone (it took effect, and a crash came
 //! before the answer), or the answer.
+//!
+//! What is kept may name what is forgotten in the meantime, and other people. So it is sealed once more, under a key that takes the caller's key as well,
+//! which is kept nowhere: without it nobody reads an answer, whatever else they seize.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use oubliette_crypto::kdf::keyed_number;
-use oubliette_crypto::{Branch, Class, Path, compartments_through};
+use oubliette_crypto::kdf::{answer_key, keyed_number};
+use oubliette_crypto::{
+    Branch, Class, Kind, ObjectKey, Path, Policy, compartments_through, open_small, seal_small,
+};
 use oubliette_engine::Batch;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::locks::lock;
 use crate::objects::Draft;
@@ -72,11 +77,9 @@ pub struct KeptAnswer {
     pub body: Vec<u8>,
 }
 
-/// How a mark or an answer is stored, beside the answer's body.
+/// How a mark or an answer is stored, before the answer's body.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    /// SHA-256 of the caller's key.
-    key: String,
     /// What the request was, apart from its body.
     request: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,13 +108,7 @@ impl Once {
     }
 
     fn stored(&self) -> Stored {
-        Stored {
-            key: hex(&Sha256::digest(self.0.key.as_bytes())),
-            request: hex(&self.0.fingerprint),
-            body: None,
-            status: 0,
-            headers: Vec::new(),
-        }
+        Stored { request: hex(&self.0.fingerprint), body: None, status: 0, headers: Vec::new() }
     }
 }
 
@@ -131,12 +128,12 @@ impl Subject {
     pub fn earlier(&self, once: &Once) -> Result<Option<Earlier>, VaultError> {
         let today = day(self.person.vault.now());
         for compartment in [today, today - 1] {
-            let Some(number) = self.person.answer_number(compartment, once)? else { continue };
+            let Some((number, key)) = self.person.answer_keys(compartment, once)? else { continue };
             let run = |branch| Run { class: Class::Profile, branch, compartment };
-            let answer = self.person.kept(run(Branch::Items).at(number), once)?;
+            let answer = self.person.kept(run(Branch::Items).at(number), &key, once)?;
             let found = match answer {
                 Some(found) => Some(found),
-                None => self.person.kept(run(Branch::Meta).at(number), once)?,
+                None => self.person.kept(run(Branch::Meta).at(number), &key, once)?,
             };
             if found.is_some() {
                 return Ok(found);
@@ -150,18 +147,16 @@ impl Subject {
     /// # Errors
     /// Those of the stores. The request has taken effect all the same.
     pub fn keep_answer(&self, once: &Once, answer: &KeptAnswer) -> Result<(), VaultError> {
-        let now = self.person.vault.now();
-        let compartment = day(now);
-        let Some(number) = self.person.answer_number(compartment, once)? else { return Ok(()) };
+        let compartment = day(self.person.vault.now());
+        let Some((number, key)) = self.person.answer_keys(compartment, once)? else { return Ok(()) };
         let stored = Stored {
             body: answer.body_digest.map(|digest| hex(&digest)),
             status: answer.status,
             headers: answer.headers.clone(),
             ..once.stored()
         };
-        let facts = to_json(&stored)?;
         let place = Run::items(Class::Profile, compartment).at(number);
-        let draft = self.person.seal(place, now, &facts, &answer.body)?;
+        let draft = self.person.seal_answer(place, &key, &stored, &answer.body)?;
         self.person.commit(draft, Batch::new())
     }
 }
@@ -176,31 +171,54 @@ impl Person {
         if once.0.marked.load(Ordering::Acquire) {
             return Ok(None);
         }
-        let now = self.vault.now();
-        let Some(number) = self.answer_number(day(now), &once)? else { return Ok(None) };
-        let place = Run::meta(Class::Profile, day(now)).at(number);
-        let draft = self.seal(place, now, &to_json(&once.stored())?, &[])?;
+        let today = day(self.vault.now());
+        let Some((number, key)) = self.answer_keys(today, &once)? else { return Ok(None) };
+        let draft =
+            self.seal_answer(Run::meta(Class::Profile, today).at(number), &key, &once.stored(), &[])?;
         draft.add_to(batch)?;
         Ok(Some(Marked { draft, once }))
     }
 
-    /// The number of a key on a day; `None` if that day was forgotten, which only a clock that was set back can ask for.
-    fn answer_number(&self, compartment: u32, once: &Once) -> Result<Option<u64>, VaultError> {
-        // This leaf seals nothing: it is the key of the numbers.
+    /// The number of a caller's key on a day, and the key of what is kept under it; `None` if that day was forgotten, which only a clock that was
+    /// set back can ask for.
+    fn answer_keys(&self, compartment: u32, once: &Once) -> Result<Option<(u64, ObjectKey)>, VaultError> {
+        let caller = once.0.key.as_bytes();
+        // This leaf seals nothing: it is the key of the numbers and keys.
         match self.key(Run::meta(Class::Profile, compartment).at(1)) {
-            Ok(lease) => Ok(Some(keyed_number(lease.key(), once.0.key.as_bytes()))),
+            Ok(lease) => Ok(Some((keyed_number(lease.key(), caller), answer_key(lease.key(), caller)))),
             Err(VaultError::Forgotten) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn kept(&self, place: Place, once: &Once) -> Result<Option<Earlier>, VaultError> {
+    fn seal_answer(
+        &self,
+        place: Place,
+        key: &ObjectKey,
+        stored: &Stored,
+        body: &[u8],
+    ) -> Result<Draft, VaultError> {
+        let facts = serde_json::to_vec(stored);
+        let facts = facts.map_err(|_| VaultError::invalid("Idempotency-Key", "cannot be stored"))?;
+        let length = u32::try_from(facts.len()).unwrap_or(u32::MAX);
+        let plain = Zeroizing::new([&length.to_be_bytes(), facts.as_slice(), body].concat());
+        let sealed = seal_small(key, &self.context(place, Policy::None, Kind::Small), &plain)?;
+        self.seal(place, self.vault.now(), &[], &sealed)
+    }
+
+    fn kept(&self, place: Place, key: &ObjectKey, once: &Once) -> Result<Option<Earlier>, VaultError> {
         let Some(row) = self.row(place)? else { return Ok(None) };
-        let opened = self.open(place, &row)?;
         let damaged = || VaultError::Corrupt { what: place.describe(&self.handle()) };
-        let stored: Stored = opened.facts_as()?;
-        let expected = once.stored();
-        if stored.key != expected.key || stored.request != expected.request {
+        let sealed = self.open(place, &row)?.content()?;
+        // Of another caller's key with the same number of 48 bits, if of any.
+        let Ok(plain) = open_small(key, &self.context(place, Policy::None, Kind::Small), &sealed) else {
+            return Ok(Some(Earlier::Other));
+        };
+        let (length, rest) = plain.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| damaged())?;
+        let (facts, body) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        let stored: Stored = serde_json::from_slice(facts).map_err(|_| damaged())?;
+        if stored.request != once.stored().request {
             return Ok(Some(Earlier::Other));
         }
         if place.branch == Branch::Meta {
@@ -210,9 +228,8 @@ impl Person {
             Some(text) => Some(unhex(&text).ok_or_else(damaged)?),
             None => None,
         };
-        let body = opened.content()?.to_vec();
         let (status, headers) = (stored.status, stored.headers);
-        Ok(Some(Earlier::Answered(KeptAnswer { body_digest, status, headers, body })))
+        Ok(Some(Earlier::Answered(KeptAnswer { body_digest, status, headers, body: body.to_vec() })))
     }
 }
 
@@ -314,10 +331,6 @@ fn days_through(compartment: u32) -> Result<Vec<Path>, VaultError> {
 fn day(micros: u64) -> u32 {
     let day = u32::try_from(micros / DAY).unwrap_or(u32::MAX);
     FIRST + day.clamp(2, LAST)
-}
-
-fn to_json(stored: &Stored) -> Result<Vec<u8>, VaultError> {
-    serde_json::to_vec(stored).map_err(|_| VaultError::invalid("Idempotency-Key", "cannot be stored"))
 }
 
 fn hex(bytes: &[u8]) -> String {
