@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::content::time;
-use crate::{Quotas, Subject, VaultError};
+use crate::{Quotas, RequestKind, RequestOutcome, Subject, Use, VaultError};
 
 #[derive(Serialize)]
 struct Person {
@@ -43,6 +43,33 @@ struct Account {
     fields: Vec<String>,
     updated: String,
     last_used: Option<String>,
+    uses: Vec<Used>,
+}
+
+#[derive(Serialize)]
+struct Used {
+    kind: &'static str,
+    time: String,
+    purpose: Option<String>,
+    recipient: Option<String>,
+    fields: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Asked {
+    id: u64,
+    kind: RequestKind,
+    received: String,
+    due: String,
+    detail: Option<String>,
+    answer: Option<Answered>,
+}
+
+#[derive(Serialize)]
+struct Answered {
+    time: String,
+    outcome: RequestOutcome,
+    detail: Option<String>,
 }
 
 pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), VaultError> {
@@ -74,6 +101,25 @@ pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), 
         fields: account.fields,
         updated: time(account.updated),
         last_used: account.last_used.map(time),
+        uses: account.uses.into_iter().map(used).collect(),
     });
-    archive.json("credentials/steam.json".to_owned(), &accounts.collect::<Vec<_>>())
+    archive.json("credentials/steam.json".to_owned(), &accounts.collect::<Vec<_>>())?;
+    let requests = subject.requests().list()?.into_iter().map(|request| Asked {
+        id: request.id,
+        kind: request.kind,
+        received: time(request.received),
+        due: time(request.due),
+        detail: request.detail,
+        answer: request.answer.map(|answer| Answered {
+            time: time(answer.time),
+            outcome: answer.outcome,
+            detail: answer.detail,
+        }),
+    });
+    archive.json("requests.json".to_owned(), &requests.collect::<Vec<_>>())
+}
+
+fn used(used: Use) -> Used {
+    let Use { kind, time: at, purpose, recipient, fields } = used;
+    Used { kind: kind.as_str(), time: time(at), purpose, recipient, fields }
 }

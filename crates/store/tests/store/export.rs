@@ -5,7 +5,8 @@ use std::io::{Cursor, Read, Write};
 
 use oubliette_store::{
     Audience, Body, ChatPolicy, ChatSettings, ConsentGiven, Keep, Language, NewMessage, PutOptions, Quota,
-    Quotas, RecordOptions, RecordRule, Share, SteamFields, SubjectFacts, Vault, VaultError,
+    Quotas, RecordOptions, RecordRule, RequestKind, RequestOutcome, Share, SteamFields, SubjectFacts, Vault,
+    VaultError,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -66,6 +67,8 @@ fn everything(vault: &Vault) -> (Vec<&'static str>, Vec<Vec<u8>>) {
         ..PutOptions::default()
     };
     ann.saves().put("../game/mark", "a/b", &options, &mut files[3].as_slice()).unwrap();
+    let asked = ann.requests().add(RequestKind::Portability, None, Some("asked-mark".into())).unwrap();
+    ann.requests().answer(asked.id, RequestOutcome::Granted, Some("answered-mark".into())).unwrap();
     put(&ann, "name-alone-mark", b"x");
     ann.saves().forget_version("doom", "name-alone-mark", 1).unwrap();
     person(vault, "dora");
@@ -131,6 +134,10 @@ fn everything(vault: &Vault) -> (Vec<&'static str>, Vec<Vec<u8>>) {
         "withdrawn",
         "1987",
         "guardian-mark",
+        "asked-mark",
+        "answered-mark",
+        "portability",
+        "granted",
         "name-alone-mark",
         "\"dora\"",
         "9876",
