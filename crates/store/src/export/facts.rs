@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::content::time;
-use crate::{Quotas, Subject, VaultError};
+use crate::{Quotas, RequestKind, RequestOutcome, Subject, Use, VaultError};
 
 #[derive(Serialize)]
 struct Person {
@@ -43,6 +43,35 @@ struct Account {
     fields: Vec<String>,
     updated: String,
     last_used: Option<String>,
+    /// Of each kind of use, and of each purpose and recipient of a release, the last.
+    uses: Vec<Used>,
+}
+
+#[derive(Serialize)]
+struct Used {
+    kind: &'static str,
+    time: String,
+    purpose: Option<String>,
+    recipient: Option<String>,
+    fields: Vec<String>,
+}
+
+/// What the person asked for under their rights.
+#[derive(Serialize)]
+struct Request {
+    id: u64,
+    kind: RequestKind,
+    received: String,
+    due: String,
+    detail: Option<String>,
+    answer: Option<Answer>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    time: String,
+    outcome: RequestOutcome,
+    detail: Option<String>,
 }
 
 pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), VaultError> {
@@ -74,6 +103,27 @@ pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), 
         fields: account.fields,
         updated: time(account.updated),
         last_used: account.last_used.map(time),
+        uses: account.uses.into_iter().map(Used::from).collect(),
     });
+    let requests = subject.requests().list()?.into_iter().map(|request| Request {
+        id: request.id,
+        kind: request.kind,
+        received: time(request.received),
+        due: time(request.due),
+        detail: request.detail,
+        answer: request.answer.map(|answer| Answer {
+            time: time(answer.time),
+            outcome: answer.outcome,
+            detail: answer.detail,
+        }),
+    });
+    archive.json("requests.json".to_owned(), &requests.collect::<Vec<_>>())?;
     archive.json("credentials/steam.json".to_owned(), &accounts.collect::<Vec<_>>())
+}
+
+impl From<Use> for Used {
+    fn from(used: Use) -> Self {
+        let Use { kind, time: at, purpose, recipient, fields } = used;
+        Self { kind: kind.as_str(), time: time(at), purpose, recipient, fields }
+    }
 }
