@@ -2,7 +2,11 @@
 //! to a key that only it holds.
 //!
 //! Run: `cargo run --example cloud_host`. It starts a service of its own and asserts what it shows.
-#![allow(clippy::print_stdout, reason = "an example says what it does and stops where it is wrong")]
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "an example says what it does and stops where it is wrong"
+)]
 
 mod support;
 

@@ -192,6 +192,11 @@ fn codes_and_keys_by_steams_clock() {
     let stored = client.merge_steam("alice", "acc", &guard).unwrap();
     assert_eq!(stored.fields, ["identity_secret", "password", "refresh_token", "shared_secret"]);
     assert_eq!(client.guard_code("alice", "acc").unwrap().code.len(), 5);
+    // No body, and every one that the document allows.
+    for body in ["null", "{}", "{\"offset\":0}"] {
+        let path = "/v1/subjects/alice/credentials/steam/acc/guard-code";
+        assert_eq!(service.raw("POST", path, &[JSON], body.as_bytes()).status, 200, "{body}");
+    }
     assert_eq!(client.guard_code_at("alice", "acc", -30).unwrap().code.len(), 5);
     let error = problem(client.guard_code_at("alice", "acc", 86_401));
     assert_eq!(error.field.as_deref(), Some("offset"));

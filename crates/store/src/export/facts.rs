@@ -43,6 +43,7 @@ struct Account {
     fields: Vec<String>,
     updated: String,
     last_used: Option<String>,
+    /// Of each kind of use, and of each purpose and recipient of a release, the last.
     uses: Vec<Used>,
 }
 
@@ -55,18 +56,19 @@ struct Used {
     fields: Vec<String>,
 }
 
+/// What the person asked for under their rights.
 #[derive(Serialize)]
-struct Asked {
+struct Request {
     id: u64,
     kind: RequestKind,
     received: String,
     due: String,
     detail: Option<String>,
-    answer: Option<Answered>,
+    answer: Option<Answer>,
 }
 
 #[derive(Serialize)]
-struct Answered {
+struct Answer {
     time: String,
     outcome: RequestOutcome,
     detail: Option<String>,
@@ -101,25 +103,27 @@ pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), 
         fields: account.fields,
         updated: time(account.updated),
         last_used: account.last_used.map(time),
-        uses: account.uses.into_iter().map(used).collect(),
+        uses: account.uses.into_iter().map(Used::from).collect(),
     });
-    archive.json("credentials/steam.json".to_owned(), &accounts.collect::<Vec<_>>())?;
-    let requests = subject.requests().list()?.into_iter().map(|request| Asked {
+    let requests = subject.requests().list()?.into_iter().map(|request| Request {
         id: request.id,
         kind: request.kind,
         received: time(request.received),
         due: time(request.due),
         detail: request.detail,
-        answer: request.answer.map(|answer| Answered {
+        answer: request.answer.map(|answer| Answer {
             time: time(answer.time),
             outcome: answer.outcome,
             detail: answer.detail,
         }),
     });
-    archive.json("requests.json".to_owned(), &requests.collect::<Vec<_>>())
+    archive.json("requests.json".to_owned(), &requests.collect::<Vec<_>>())?;
+    archive.json("credentials/steam.json".to_owned(), &accounts.collect::<Vec<_>>())
 }
 
-fn used(used: Use) -> Used {
-    let Use { kind, time: at, purpose, recipient, fields } = used;
-    Used { kind: kind.as_str(), time: time(at), purpose, recipient, fields }
+impl From<Use> for Used {
+    fn from(used: Use) -> Self {
+        let Use { kind, time: at, purpose, recipient, fields } = used;
+        Self { kind: kind.as_str(), time: time(at), purpose, recipient, fields }
+    }
 }

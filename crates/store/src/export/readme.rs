@@ -46,8 +46,8 @@ This archive holds everything that is stored about you.
 
 person.json              who you are here: user id, region, whom you blocked, what you switched off, how much is stored
 consents.json            every consent you gave or withdrew, and when
+requests.json            what you asked for under your rights, by when it is due, and what was answered
 credentials/steam.json   your platform accounts: which fields are stored, when, and what they were last used for
-requests.json            what you asked for under your rights, and what was answered
 saves/NUMBER/slot.json   one slot of a game: its name, and its versions, newest first
 saves/NUMBER/VERSION     the saved game of that version, byte for byte as it was stored
 chats/NUMBER/chat.json   one conversation: with whom, and its pages
@@ -69,8 +69,8 @@ const CHINESE: &str = "\
 
 person.json              您的基本信息：用户 ID、所在区域、您屏蔽的用户、您关闭的功能，以及存储量
 consents.json            您给予或撤回的每一项同意及其时间
-credentials/steam.json   您的平台账号：存储了哪些字段、存储时间，以及最近的使用情况
-requests.json            您依据自身权利提出的请求及其答复
+requests.json            您依据自身权利提出的请求、答复期限以及答复内容
+credentials/steam.json   您的平台账号：存储了哪些字段、存储时间，以及最近的使用时间和用途
 saves/编号/slot.json     游戏的一个存档位：名称及其各个版本，最新的在前
 saves/编号/版本号        该版本的存档，与存入时逐字节一致
 chats/编号/chat.json     一个会话：对方是谁，以及消息所在的文件

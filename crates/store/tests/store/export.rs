@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read, Write};
 
+use oubliette_crypto::ReleaseKey;
 use oubliette_store::{
     Audience, Body, ChatPolicy, ChatSettings, ConsentGiven, Keep, Language, NewMessage, PutOptions, Quota,
-    Quotas, RecordOptions, RecordRule, RequestKind, RequestOutcome, Share, SteamFields, SubjectFacts, Vault,
-    VaultError,
+    Quotas, Recipient, RecordOptions, RecordRule, ReleaseRequest, RequestKind, RequestOutcome, Share,
+    SteamFields, SubjectFacts, Vault, VaultError,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -48,6 +49,17 @@ fn everything(vault: &Vault) -> (Vec<&'static str>, Vec<Vec<u8>>) {
     let fields = [("password", "password-secret"), ("shared_secret", "c2hhcmVkLXNlY3JldC1zZWNyZXQ=")];
     let fields = fields.map(|(name, secret)| (name.to_owned(), secret.to_owned()));
     ann.credentials().set_steam("account-mark", SteamFields(fields.into())).unwrap();
+    let key = ReleaseKey::generate().unwrap().public();
+    let released = ReleaseRequest {
+        fields: vec!["password".into()],
+        purpose: "release-mark".into(),
+        request: None,
+        recipient: Recipient { name: "recipient-mark".into(), key: key.id().to_string() },
+        key,
+    };
+    ann.credentials().release("account-mark", &released).unwrap();
+    ann.requests().add(RequestKind::Portability, None, Some("request-mark".into())).unwrap();
+    ann.requests().answer(1, RequestOutcome::Granted, Some("answer-mark".into())).unwrap();
     let files = vec![
         noise(10, 1),
         noise(300_000, 2),
@@ -67,8 +79,6 @@ fn everything(vault: &Vault) -> (Vec<&'static str>, Vec<Vec<u8>>) {
         ..PutOptions::default()
     };
     ann.saves().put("../game/mark", "a/b", &options, &mut files[3].as_slice()).unwrap();
-    let asked = ann.requests().add(RequestKind::Portability, None, Some("asked-mark".into())).unwrap();
-    ann.requests().answer(asked.id, RequestOutcome::Granted, Some("answered-mark".into())).unwrap();
     put(&ann, "name-alone-mark", b"x");
     ann.saves().forget_version("doom", "name-alone-mark", 1).unwrap();
     person(vault, "dora");
@@ -109,6 +119,11 @@ fn everything(vault: &Vault) -> (Vec<&'static str>, Vec<Vec<u8>>) {
         "evidence-mark",
         "purpose-mark",
         "account-mark",
+        "release-mark",
+        "recipient-mark",
+        "request-mark",
+        "answer-mark",
+        "portability",
         "slot-mark",
         "meta-mark",
         "type-mark",
@@ -134,10 +149,6 @@ fn everything(vault: &Vault) -> (Vec<&'static str>, Vec<Vec<u8>>) {
         "withdrawn",
         "1987",
         "guardian-mark",
-        "asked-mark",
-        "answered-mark",
-        "portability",
-        "granted",
         "name-alone-mark",
         "\"dora\"",
         "9876",

@@ -38,7 +38,7 @@ pub(crate) struct GuardCodeView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmationBody {
     /// `conf`, `details`, `allow`, `cancel` or what else Steam names; at most 32 letters, digits or `_`.
-    #[schema(max_length = 32, example = "conf")]
+    #[schema(max_length = 32, pattern = "^[A-Za-z0-9_]*$", example = "conf")]
     tag: String,
     /// Seconds by which Steam's clock is ahead of the vault's.
     #[serde(default)]
@@ -61,8 +61,9 @@ pub(crate) struct ConfirmationKeyView {
 pub(crate) async fn guard_code(
     State(app): State<App>,
     Names((user, account)): Names<(String, String)>,
-    Json(CodeBody { offset }): Json<CodeBody, 1024>,
+    Json(body): Json<Option<CodeBody>, 1024>,
 ) -> Result<Answer<GuardCodeView>, Problem> {
+    let offset = body.map_or(0, |body| body.offset);
     let code =
         app.with_subject(user, move |subject| subject.credentials().guard_code_at(&account, offset)).await?;
     Ok(Answer(GuardCodeView { code: code.code, valid_until: times::text(code.valid_until), next: code.next }))

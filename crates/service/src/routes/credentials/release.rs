@@ -22,13 +22,13 @@ pub(crate) struct ReleaseBody {
     #[schema(min_items = 1, example = json!(["refresh_token"]))]
     fields: Vec<String>,
     /// What for; the person sees it. Letters, digits, `_`, `-`, `.`, `:`.
-    #[schema(min_length = 1, max_length = 64, example = "cloud_sign_in")]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.:-]+$", example = "cloud_sign_in")]
     purpose: String,
     /// Name or id of a release key of the caller's token.
     #[schema(max_length = 64)]
     recipient: String,
     /// The request's own random name, never used again; a random one, if absent. Letters, digits, `_`, `-`, `.`, `:`.
-    #[schema(min_length = 16, max_length = 64)]
+    #[schema(min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_.:-]+$")]
     request: Option<String>,
 }
 
