@@ -180,7 +180,9 @@ async fn keep(
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(&HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= oubliette_store::MAX_ONCE_KEY);
+    let visible = |key: &&str| key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let sized = |key: &&str| !key.is_empty() && key.len() <= oubliette_store::MAX_ONCE_KEY;
+    let key = value.to_str().ok().filter(sized).filter(visible);
     match (key, values.next()) {
         (Some(key), None) => Ok(Some(key.to_owned())),
         _ => Err(Problem::invalid(HEADER.as_str(), "must be one value of 1 to 255 visible ASCII characters")),
