@@ -179,9 +179,11 @@ fn a_served_folder_from_first_start_to_erasure() {
     ended(&served.run(&["subject", "export", "alice", "--to", "alice.zip"], b""), 0, "keep it safe");
     ended(&served.run(&["subject", "export", "alice", "--to", "alice.zip"], b""), 2, "");
     let export = std::fs::read(served.folder.path().join("alice.zip")).unwrap();
-    assert!(export.starts_with(b"PK") && export.windows(8).any(|bytes| bytes == b"for both"));
+    assert!(oubliette::verify_export(std::io::Cursor::new(export)).unwrap().files >= 8);
+    let mode = std::fs::metadata(served.folder.path().join("alice.zip")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     ended(&served.run(&["subject", "export", "nobody", "--to", "nobody.zip"], b""), 3, "");
-    assert!(!served.folder.path().join("nobody.zip").exists());
+    assert!(["nobody.zip", "nobody.zip.part"].iter().all(|name| !served.folder.path().join(name).exists()));
 
     let secrets = br#"{"password":"hunter2","shared_secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA="}"#;
     ended(&served.run(&["credential", "set", "alice", "acc"], secrets), 4, "consent_required");

@@ -46,6 +46,9 @@ pub(crate) enum CliError {
         "{0} faults found; restore what is damaged from a backup (`fsck --repair` mends the key plane alone)"
     )]
     Faults(usize),
+    /// An export came whole, and is not what its manifest says.
+    #[error(transparent)]
+    Export(#[from] oubliette_store::BadExport),
     /// `log verify` found faults, which are printed already.
     #[error("{0} faults found in the logs; docs/audit.md says what to do")]
     Log(usize),
@@ -100,7 +103,7 @@ impl CliError {
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::PartlyImported { exit_code, .. } => *exit_code,
-            Self::Faults(_) | Self::Log(_) | Self::Unusable(_) | Self::Engine(_) => 5,
+            Self::Faults(_) | Self::Export(_) | Self::Log(_) | Self::Unusable(_) | Self::Engine(_) => 5,
             Self::Io { .. }
             | Self::Import(_)
             | Self::Admin(_)

@@ -1,11 +1,8 @@
 //! People, chats, credentials, consents, the service itself.
 
-use std::io::Read;
-
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
-use zeroize::Zeroizing;
 
 use crate::{
     error::ClientError,
@@ -32,31 +29,6 @@ impl Client {
     /// A person, without content.
     pub fn subject(&self, user: &str) -> Result<Subject, ClientError> {
         self.call(Method::GET, &path(&["subjects", user]))
-    }
-}
-
-/// A person's own copy.
-impl Client {
-    /// Writes everything the vault holds of the person as a ZIP, as it comes; answers its bytes. `language` (`en`, `zh`) is that of the README, both if
-    /// `None`. What was written before an error is no whole archive.
-    pub fn export(
-        &self,
-        user: &str,
-        language: Option<&str>,
-        to: &mut dyn std::io::Write,
-    ) -> Result<u64, ClientError> {
-        let path = with_query(path(&["subjects", user, "export"]), &[("lang", language.map(str::to_owned))]);
-        let mut body = self.send(self.request(Method::GET, &path), ())?.into_body().into_reader();
-        let mut buffer = Zeroizing::new(vec![0; 64 << 10]);
-        let mut written = 0;
-        loop {
-            let read = body.read(&mut buffer).map_err(|error| ClientError::Transport(error.to_string()))?;
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-                return Ok(written);
-            };
-            to.write_all(bytes).map_err(ClientError::Content)?;
-            written += read as u64;
-        }
     }
 }
 

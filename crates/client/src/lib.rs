@@ -18,6 +18,7 @@
 mod api;
 mod audit;
 mod error;
+mod export;
 mod follow;
 mod holds;
 mod http;
@@ -31,6 +32,7 @@ mod types;
 pub use self::{
     audit::{AuditActor, AuditEntry, AuditQuery},
     error::{ClientError, Problem, QuotaFacts, YourSide},
+    export::ExportAsked,
     holds::{Hold, NewHold},
     http::Client,
     prefetch::{Prefetched, PrefetchedSave, Slot as PrefetchedSlot},

@@ -5,6 +5,7 @@
 //! | make or open a vault | [`Vault::create`], [`Vault::open`] |
 //! | a person comes, a person goes | [`Vault::put_subject`], [`Vault::erase`] |
 //! | a person's content | [`Vault::subject`], then [`Subject::saves`], [`Subject::chats`], [`Subject::credentials`], [`Subject::consents`] |
+//! | a person's own copy | [`Subject::export`], [`verify_export`] |
 //! | who did what | [`Vault::audit`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
 //!
@@ -87,7 +88,7 @@ pub use credentials::{
     Use, UseKind,
 };
 pub use errors::VaultError;
-pub use export::{ExportReport, Language};
+pub use export::{BadExport, Export, ExportOptions, ExportReport, ExportWatch, Language, verify_export};
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};

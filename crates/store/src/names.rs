@@ -174,6 +174,15 @@ impl Person {
         })
     }
 
+    /// The same for whoever must miss none.
+    ///
+    /// # Errors
+    /// [`VaultError::Corrupt`] if a name does not open.
+    pub(crate) fn every_named(&self, class: Class) -> Result<Vec<(Name, Entry)>, VaultError> {
+        let damaged = self.with_names(class, |table| table.damaged.clone())?;
+        damaged.map_or_else(|| self.all_named(class), |what| Err(VaultError::Corrupt { what }))
+    }
+
     /// What a compartment is called.
     pub(crate) fn name_of(
         &self,

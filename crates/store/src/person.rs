@@ -116,6 +116,17 @@ impl Person {
         Ok(self.keys.is_cut(&Path::leaf(&leaf(place))?)?)
     }
 
+    /// # Errors
+    /// [`VaultError::Forgotten`] if any of these is cut.
+    pub(crate) fn all_stand(&self, paths: &[Path]) -> Result<(), VaultError> {
+        for path in paths {
+            if self.keys.is_cut(path)? {
+                return Err(VaultError::Forgotten);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a row must stay although nobody reads it: its cut waits.
     pub(crate) fn is_kept(&self, place: Place) -> Result<bool, VaultError> {
         let restrictions = self.keys.restrictions();

@@ -4,6 +4,7 @@ mod bench;
 mod chat;
 mod credential;
 mod doctor;
+mod export;
 mod fsck;
 mod hold;
 mod incident;

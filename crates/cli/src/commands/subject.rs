@@ -1,22 +1,12 @@
 //! `oubliette subject`
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use oubliette_client::SubjectFacts;
+use oubliette_client::{ExportAsked, SubjectFacts};
 use oubliette_service::operator::{Answer, Command as Operator};
 use serde_json::json;
 
-use crate::{
-    config::Settings,
-    error::CliError,
-    folder,
-    output::{Output, Progress},
-};
+use crate::{config::Settings, error::CliError, folder, output::Output};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -47,6 +37,9 @@ pub(crate) enum Command {
         /// Language of the README [default: both]
         #[arg(long, value_parser = ["en", "zh"])]
         lang: Option<String>,
+        /// Where it is taken to [default: the vault's own region]; another region needs the person's consent
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
     },
     /// Erase a person at once: their keys are destroyed, and every copy of their content becomes noise
     Erase {
@@ -66,7 +59,10 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             output.result(&value, || vec![format!("{}, created {}", subject.state, subject.created)]);
             return Ok(());
         }
-        Command::Export { user, to, lang } => return export(&user, &to, lang.as_deref(), settings, output),
+        Command::Export { user, to, lang, region } => {
+            let asked = ExportAsked { language: lang, region };
+            return super::export::run(&user, &to, &asked, settings, output);
+        }
         Command::Show { user } => folder::operate(settings, &Operator::SubjectShow { user })?,
         Command::Erase { user, yes } => {
             output.confirm(yes, "Erase this person and everything the vault holds of them?")?;
@@ -101,61 +97,4 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
     }
     Ok(())
-}
-
-/// Writes beside the file and renames at the end: what bears the name is whole.
-fn export(
-    user: &str,
-    to: &Path,
-    lang: Option<&str>,
-    settings: &Settings,
-    output: &Output,
-) -> Result<(), CliError> {
-    if to.exists() {
-        return Err(CliError::Usage(format!("{} is there already; name another file", to.display())));
-    }
-    let client = super::client(settings)?;
-    let mut name = to.as_os_str().to_owned();
-    name.push(".part");
-    let part = PathBuf::from(name);
-    // Left by an export that was interrupted.
-    let _ = fs::remove_file(&part);
-    let file = File::options().write(true).create_new(true).mode(0o600).open(&part);
-    let mut file = Watched {
-        file: file.map_err(CliError::io("writing the export", &part))?,
-        done: 0,
-        bar: Progress::bytes(None),
-    };
-    let written = client.export(user, lang, &mut file).map_err(CliError::from).and_then(|bytes| {
-        file.file.sync_all().map_err(CliError::io("writing the export", &part))?;
-        fs::rename(&part, to).map_err(CliError::io("writing the export", to))?;
-        Ok(bytes)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    let bytes = written?;
-    let value = json!({ "file": to.display().to_string(), "bytes": bytes });
-    output.result(&value, || vec![format!("{bytes} bytes in {}, not encrypted: keep it safe", to.display())]);
-    Ok(())
-}
-
-/// Shows how far it is.
-struct Watched {
-    file: File,
-    done: u64,
-    bar: Progress,
-}
-
-impl Write for Watched {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.done += written as u64;
-        self.bar.at("bytes received", self.done);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }

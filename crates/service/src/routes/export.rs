@@ -10,13 +10,13 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use hyper::body::Frame;
-use oubliette_store::{Language, Subject};
+use oubliette_store::{ExportOptions, ExportWatch, Language};
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 use utoipa::IntoParams;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 
 /// Bytes handed over at once.
 const PIECE: usize = 64 << 10;
-/// How soon an export of somebody who was erased ends while its receiver is slow.
+/// How soon an export ends whose content is being forgotten while its receiver is slow: the deletion waits for it.
 const NOTICE: Duration = Duration::from_millis(20);
 
 #[derive(Deserialize, IntoParams)]
@@ -37,13 +37,18 @@ pub(crate) struct ExportParams {
     /// Language of the README, `en` or `zh`; both if absent.
     #[param(pattern = "^(en|zh)$")]
     lang: Option<String>,
+    /// Where the caller takes it to; the vault's own region if absent. Another one needs the person's consent `cross_border`.
+    #[param(min_length = 1, max_length = 64)]
+    region: Option<String>,
 }
 
-/// Everything that is stored of the person: JSON, original bytes, a manifest of SHA-256, a README. Secrets of credentials are not in it.
+/// Everything that is stored of the person: JSON, original bytes, a manifest of SHA-256, a README. Secrets of credentials are not in it. An answer that
+/// broke off has no manifest and is no ZIP: something of what was being sent was forgotten or is damaged, or the receiver stood still.
 #[utoipa::path(get, path = "/v1/subjects/{user}/export", tag = "subjects", params(ExportParams),
     responses((status = 200, description = "a ZIP, written while it is read", body = Vec<u8>, content_type = "application/zip")))]
 pub(crate) async fn export(
     State(app): State<App>,
+    method: Method,
     Names(user): Names<String>,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, Problem> {
@@ -51,27 +56,32 @@ pub(crate) async fn export(
         None => Language::Both,
         Some(lang) => lang.parse().map_err(|_| Problem::invalid("lang", "must be `en` or `zh`"))?,
     };
+    let options = ExportOptions { language, region: params.region };
     let permit = app.exports.clone().try_acquire_owned().map_err(|_| Problem::overloaded())?;
-    let subject = app.with_subject(user, Ok).await?;
-    let (pieces, from_task) = mpsc::channel(2);
-    let idle = app.config.idle_timeout;
-    tokio::task::spawn_blocking(move || {
-        let mut to = Pieces { subject: subject.clone(), to: pieces, kept: Vec::with_capacity(PIECE), idle };
-        let written = subject.export(&mut to, language);
-        match written.map_err(io::Error::other).and_then(|_| io::Write::flush(&mut to)) {
-            Ok(()) => {
-                to.hand_over(Piece::End).ok();
-            }
-            Err(error) => tracing::warn!(%error, "an export broke off"),
-        }
-        drop(permit);
-    });
+    let export = app.with_subject(user, move |subject| subject.export(&options)).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/zip"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"export.zip\""),
-        (header::CACHE_CONTROL, "no-store"),
     ];
-    let body = Body::new(Streamed { from: from_task, ended: false });
+    if method == Method::HEAD {
+        return Ok((StatusCode::OK, headers).into_response());
+    }
+    let (pieces, from) = mpsc::channel(1);
+    let (watch, idle, runtime) = (export.watch(), app.config.idle_timeout, Handle::current());
+    let body = Body::new(Streamed { from, watch: watch.clone(), ended: false });
+    tokio::task::spawn_blocking(move || {
+        let mut to = Pieces { watch, to: pieces, kept: Vec::with_capacity(PIECE), idle, runtime };
+        match export.write(&mut to) {
+            Ok(_) => {
+                to.hand_over(Piece::End).ok();
+            }
+            Err(error) => {
+                app.look_at(&error);
+                tracing::warn!(%error, "an export broke off");
+            }
+        }
+        drop(permit);
+    });
     Ok((StatusCode::OK, headers, body).into_response())
 }
 
@@ -83,28 +93,32 @@ enum Piece {
 
 /// Where the archive is written to: a channel as short as the client is slow.
 struct Pieces {
-    subject: Subject,
+    watch: ExportWatch,
     to: mpsc::Sender<Piece>,
     kept: Vec<u8>,
     idle: Duration,
+    runtime: Handle,
 }
 
 impl Pieces {
-    /// Waits for the client, and meanwhile looks whether the person is still there and the client still comes.
-    fn hand_over(&self, mut piece: Piece) -> io::Result<()> {
+    /// A place in the channel, which has one: whatever was put there before has been taken. Waits for the client, and looks meanwhile whether what
+    /// is being sent still stands.
+    fn place(&self) -> io::Result<mpsc::Permit<'_, Piece>> {
         let deadline = Instant::now() + self.idle;
         loop {
-            piece = match self.to.try_send(piece) {
-                Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
-                Err(mpsc::error::TrySendError::Full(piece)) => piece,
-            };
-            self.subject.check().map_err(io::Error::other)?;
-            if Instant::now() >= deadline {
-                return Err(io::ErrorKind::TimedOut.into());
+            let place = async { tokio::time::timeout(NOTICE, self.to.reserve()).await };
+            match self.runtime.block_on(place) {
+                Ok(place) => return place.map_err(|_| io::ErrorKind::BrokenPipe.into()),
+                Err(_) if self.watch.cancelled() => return Err(io::Error::other("forgotten meanwhile")),
+                Err(_) if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
+                Err(_) => {}
             }
-            std::thread::sleep(NOTICE);
         }
+    }
+
+    fn hand_over(&self, piece: Piece) -> io::Result<()> {
+        self.place()?.send(piece);
+        Ok(())
     }
 }
 
@@ -113,22 +127,25 @@ impl io::Write for Pieces {
         let taken = bytes.len().min(PIECE - self.kept.len());
         self.kept.extend_from_slice(bytes.get(..taken).unwrap_or_default());
         if self.kept.len() == PIECE {
-            self.flush()?;
+            let piece = std::mem::replace(&mut self.kept, Vec::with_capacity(PIECE));
+            self.hand_over(Piece::Bytes(Bytes::from(piece)))?;
         }
         Ok(taken)
     }
 
+    /// Returns when the connection has taken everything: the key of what was sent is given back after it.
     fn flush(&mut self) -> io::Result<()> {
-        if self.kept.is_empty() {
-            return Ok(());
+        if !self.kept.is_empty() {
+            let piece = std::mem::take(&mut self.kept);
+            self.hand_over(Piece::Bytes(Bytes::from(piece)))?;
         }
-        let piece = std::mem::replace(&mut self.kept, Vec::with_capacity(PIECE));
-        self.hand_over(Piece::Bytes(Bytes::from(piece)))
+        self.place().map(drop)
     }
 }
 
 struct Streamed {
     from: mpsc::Receiver<Piece>,
+    watch: ExportWatch,
     ended: bool,
 }
 
@@ -141,12 +158,13 @@ impl hyper::body::Body for Streamed {
             return Poll::Ready(None);
         }
         self.from.poll_recv(cx).map(|piece| match piece {
-            Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+            // Nothing that waited here leaves once it is forgotten.
+            Some(Piece::Bytes(bytes)) if !self.watch.cancelled() => Some(Ok(Frame::data(bytes))),
             Some(Piece::End) => {
                 self.ended = true;
                 None
             }
-            None => {
+            Some(Piece::Bytes(_)) | None => {
                 self.ended = true;
                 Some(Err(io::Error::other("the export ended early")))
             }

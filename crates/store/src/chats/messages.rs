@@ -32,13 +32,21 @@ impl Chats {
     /// # Errors
     /// [`VaultError::PeerUnknown`], [`VaultError::Invalid`].
     pub fn messages(&self, peer: &str, window: &Window) -> Result<Listed<Message>, VaultError> {
+        self.messages_with(&self.peer(peer)?, window)
+    }
+
+    /// The same of a conversation by its [`ChatInfo::id`](super::ChatInfo::id), whatever anybody's user id is.
+    pub(crate) fn messages_of(&self, id: &str, window: &Window) -> Result<Listed<Message>, VaultError> {
+        self.messages_with(&self.by_conversation(id)?, window)
+    }
+
+    fn messages_with(&self, peer: &Peer, window: &Window) -> Result<Listed<Message>, VaultError> {
         let limit = limit(window.limit)?;
         let order = |field, id: &Option<String>| {
             id.as_deref().map(|id| MessageId::parse(field, id).map(|id| id.order)).transpose()
         };
         let (before, after) = (order("before", &window.before)?, order("after", &window.after)?);
-        let peer = self.peer(peer)?;
-        match self.merged(&peer, after, before, limit) {
+        match self.merged(peer, after, before, limit) {
             // Their erasure came while they were read: what was read of them is not told any more.
             Err(error) if gone(&error) && self.person.keys.check().is_ok() => {
                 self.merged(&Peer::Gone(peer.handle()), after, before, limit)

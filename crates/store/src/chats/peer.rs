@@ -74,7 +74,7 @@ impl Chats {
         self.person.named(Class::Chat, &conversation_name(peer))
     }
 
-    fn by_conversation(&self, id: &str) -> Result<Peer, VaultError> {
+    pub(super) fn by_conversation(&self, id: &str) -> Result<Peer, VaultError> {
         let compartment = id.strip_prefix("id:").and_then(|number| number.parse::<u32>().ok());
         let compartment = compartment.ok_or(VaultError::PeerUnknown)?;
         let all = self.person.all_named(Class::Chat)?;
@@ -85,7 +85,7 @@ impl Chats {
 }
 
 /// The inverse of [`conversation_name`].
-pub(super) fn parse_handle(name: &Name) -> Option<Handle> {
+pub(crate) fn parse_handle(name: &Name) -> Option<Handle> {
     let bytes = data_encoding::HEXLOWER.decode(name.part(0).as_bytes()).ok()?;
     bytes.try_into().ok().map(Handle)
 }

@@ -1,136 +1,215 @@
-//! The archive: one file after the other, each hashed as it goes by, none compressed and none held.
+//! The ZIP itself: one file after the other, each deflated as it comes, its length and SHA-256 noted for the manifest.
+//!
+//! What has to be remembered until the end is the list of files: a few hundred bytes for each, whatever their length.
 
-use std::cell::Cell;
-use std::fmt::Write as _;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use data_encoding::HEXLOWER;
+use oubliette_crypto::Path;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
-use super::ExportReport;
+use super::{ExportReport, ExportWatch, FORMAT, times};
 use crate::VaultError;
 
+/// The last file, which tells of all before it.
+pub(super) const MANIFEST: &str = "manifest.json";
+/// Content is mostly compressed by its game already: the fastest level.
+const LEVEL: i64 = 1;
+/// A file that may come near 4 GiB, deflated or not, is written with 64-bit lengths.
+const LARGE: u64 = 0xf000_0000;
+
 pub(super) struct Archive<'a> {
-    // Dropped before the writer, which would otherwise end what broke off with a directory, as if it were whole.
-    end: End,
-    zip: ZipWriter<StreamWriter<Door<'a>>>,
-    files: Vec<File>,
-    open: Option<Open>,
+    /// `None` once it is finished.
+    zip: Option<ZipWriter<StreamWriter<Outlet<'a>>>>,
+    state: Rc<State>,
+    pub(super) watch: ExportWatch,
+    files: Vec<Entry>,
+    made: u64,
 }
 
-/// Lets nothing out any more once the archive has ended, however it did.
-struct Door<'a> {
-    to: &'a mut dyn Write,
-    ended: Rc<Cell<bool>>,
-}
-
-struct End(Rc<Cell<bool>>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.set(true);
-    }
-}
-
-impl Write for Door<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.ended.get() { Ok(bytes.len()) } else { self.to.write(bytes) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.ended.get() { Ok(()) } else { self.to.flush() }
-    }
-}
-
-/// A line of the manifest.
+/// A file, as the manifest tells it.
 #[derive(Serialize)]
-struct File {
+struct Entry {
     path: String,
     size: u64,
     sha256: String,
-    /// The content was forgotten while it was written; what is here is its beginning.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    forgotten_meanwhile: Option<bool>,
 }
 
+/// A file that is being written.
 struct Open {
     path: String,
     size: u64,
-    hash: Sha256,
+    written: u64,
+    digest: Sha256,
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    format: u32,
+    made: String,
+    files: &'a [Entry],
+}
+
+/// What the writer at the bottom and the archive above the ZIP tell each other.
+#[derive(Default)]
+struct State {
+    /// Nothing goes out any more. What the ZIP writer still writes when it is dropped, a directory of what is not whole, goes nowhere.
+    closed: Cell<bool>,
+    cause: RefCell<Option<VaultError>>,
+}
+
+/// The way out: bytes leave inside an operation of everybody whose they are.
+struct Outlet<'a> {
+    out: &'a mut dyn Write,
+    watch: ExportWatch,
+    state: Rc<State>,
+}
+
+impl Outlet<'_> {
+    fn inside(&mut self, work: impl FnOnce(&mut dyn Write) -> io::Result<usize>) -> io::Result<usize> {
+        let failed = match self.watch.enter() {
+            Err(error) => error,
+            Ok(_guards) => match work(self.out) {
+                Ok(done) => return Ok(done),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+                Err(error) => VaultError::Output(error),
+            },
+        };
+        self.state.closed.set(true);
+        self.state.cause.replace(Some(failed));
+        Err(io::Error::other("the export has ended"))
+    }
+}
+
+impl Write for Outlet<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.state.closed.get() {
+            return Ok(bytes.len());
+        }
+        self.inside(|out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.state.closed.get() {
+            return Ok(());
+        }
+        self.inside(|out| out.flush().map(|()| 0)).map(drop)
+    }
 }
 
 impl<'a> Archive<'a> {
-    pub(super) fn new(to: &'a mut dyn Write) -> Self {
-        let end = End(Rc::default());
-        let door = Door { to, ended: Rc::clone(&end.0) };
-        Self { end, zip: ZipWriter::new_stream(door), files: Vec::new(), open: None }
+    pub(super) fn new(out: &'a mut dyn Write, watch: ExportWatch, made: u64) -> Self {
+        let state = Rc::new(State::default());
+        let outlet = Outlet { out, watch: watch.clone(), state: Rc::clone(&state) };
+        Self { zip: Some(ZipWriter::new_stream(outlet)), state, watch, files: Vec::new(), made }
     }
 
-    pub(super) fn begin(&mut self, path: String) -> Result<(), VaultError> {
-        // Lengths are not known before: every file may be a large one.
-        let options =
-            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
-        self.zip.start_file(path.as_str(), options).map_err(failed)?;
-        self.open = Some(Open { path, size: 0, hash: Sha256::new() });
-        Ok(())
+    /// A file of which all is at hand.
+    pub(super) fn file(&mut self, name: &str, content: &[u8]) -> Result<(), VaultError> {
+        let mut open = self.begin(name, content.len() as u64, self.made, None)?;
+        self.put(&mut open, content)?;
+        self.end(open)
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
-        if let Some(open) = &mut self.open {
-            open.size += bytes.len() as u64;
-            open.hash.update(bytes);
+    /// A file of JSON.
+    pub(super) fn json(&mut self, name: &str, value: &impl Serialize) -> Result<(), VaultError> {
+        let mut json = Zeroizing::new(
+            serde_json::to_vec_pretty(value)
+                .map_err(|_| VaultError::invalid("export", "cannot be written"))?,
+        );
+        json.push(b'\n');
+        self.file(name, &json)
+    }
+
+    /// A stored value, read piece by piece under the lease of its leaf. When this returns all of it was handed over, and the lease may go.
+    pub(super) fn stored(
+        &mut self,
+        name: &str,
+        (size, created): (u64, u64),
+        leaf: Path,
+        next: &mut dyn FnMut() -> Result<Option<Vec<u8>>, VaultError>,
+    ) -> Result<(), VaultError> {
+        self.watch.reading(Some(leaf));
+        let mut open = self.begin(name, size, created, Some(LEVEL))?;
+        while let Some(piece) = next()? {
+            self.put(&mut open, &Zeroizing::new(piece))?;
         }
-        self.zip.write_all(bytes).map_err(VaultError::Output)
-    }
-
-    /// Ends the file that was begun.
-    pub(super) fn end(&mut self, whole: bool) {
-        let Some(Open { path, size, hash }) = self.open.take() else { return };
-        let forgotten_meanwhile = if whole { None } else { Some(true) };
-        self.files.push(File { path, size, sha256: hex(&hash.finalize()), forgotten_meanwhile });
-    }
-
-    pub(super) fn whole(&mut self, path: String, bytes: &[u8]) -> Result<(), VaultError> {
-        self.begin(path)?;
-        self.write(bytes)?;
-        self.end(true);
+        self.end(open)?;
+        self.watch.reading(None);
         Ok(())
     }
 
-    pub(super) fn json(&mut self, path: String, value: &impl Serialize) -> Result<(), VaultError> {
-        let text = serde_json::to_vec_pretty(value).map_err(|_| VaultError::Other {
-            detail: "a part of the export could not be written as JSON".into(),
-        })?;
-        self.whole(path, &Zeroizing::new(text))
+    fn begin(&mut self, name: &str, size: u64, time: u64, level: Option<i64>) -> Result<Open, VaultError> {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(level)
+            .large_file(size >= LARGE)
+            .last_modified_time(times::zip(time))
+            .unix_permissions(0o600);
+        let Some(zip) = self.zip.as_mut() else { return Err(self.state.cause(ended())) };
+        zip.start_file(name, options).map_err(|error| self.state.cause(error.into()))?;
+        Ok(Open { path: name.to_owned(), size, written: 0, digest: Sha256::new() })
     }
 
+    fn put(&mut self, open: &mut Open, piece: &[u8]) -> Result<(), VaultError> {
+        let Some(zip) = self.zip.as_mut() else { return Err(self.state.cause(ended())) };
+        open.digest.update(piece);
+        open.written += piece.len() as u64;
+        zip.write_all(piece).map_err(|error| self.state.cause(error))
+    }
+
+    fn end(&mut self, open: Open) -> Result<(), VaultError> {
+        let Some(zip) = self.zip.as_mut() else { return Err(self.state.cause(ended())) };
+        // Only then is nothing of it left in the compressor.
+        zip.flush().map_err(|error| self.state.cause(error))?;
+        let Open { path, size, written, digest } = open;
+        if written != size {
+            return Err(VaultError::Other { detail: "content ended before its end; run fsck".into() });
+        }
+        self.files.push(Entry { path, size, sha256: HEXLOWER.encode(&digest.finalize()) });
+        Ok(())
+    }
+
+    /// The manifest, then what makes the whole a ZIP.
     pub(super) fn finish(mut self) -> Result<ExportReport, VaultError> {
-        #[derive(Serialize)]
-        struct Manifest<'m> {
-            files: &'m [File],
-        }
         let files = std::mem::take(&mut self.files);
-        self.json("manifest.json".to_owned(), &Manifest { files: &files })?;
-        let manifest = self.files.first().map_or(0, |manifest| manifest.size);
-        let bytes = files.iter().map(|file| file.size).sum::<u64>() + manifest;
-        let Self { end, zip, .. } = self;
-        zip.finish().map_err(failed)?;
-        drop(end);
-        Ok(ExportReport { files: files.len() as u64 + 1, bytes })
+        let manifest = Manifest { format: FORMAT, made: times::text(self.made), files: &files };
+        self.json(MANIFEST, &manifest)?;
+        let last = self.files.pop().map_or(0, |manifest| manifest.size);
+        let zip = self.zip.take().ok_or_else(|| self.state.cause(ended()))?;
+        let mut outlet = zip.finish().map_err(|error| self.state.cause(error.into()))?.into_inner();
+        outlet.flush().map_err(|error| self.state.cause(error))?;
+        // Where closing came between, what the ZIP writer thought it wrote went nowhere.
+        if self.state.closed.get() {
+            return Err(self.state.cause(ended()));
+        }
+        Ok(ExportReport {
+            files: files.len() as u64 + 1,
+            bytes: files.iter().map(|file| file.size).sum::<u64>() + last,
+        })
     }
 }
 
-fn failed(error: zip::result::ZipError) -> VaultError {
-    VaultError::Output(error.into())
+impl Drop for Archive<'_> {
+    fn drop(&mut self) {
+        // The ZIP writer goes after this, and would end an export that broke off as if it were whole.
+        self.state.closed.set(true);
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+impl State {
+    /// Why the way out is closed, or what the ZIP writer itself has to say.
+    fn cause(&self, error: io::Error) -> VaultError {
+        self.cause.take().unwrap_or(VaultError::Output(error))
+    }
+}
+
+fn ended() -> io::Error {
+    io::Error::other("the export has ended")
 }

@@ -1,18 +1,22 @@
 //! Conversations as the person sees them: a folder for each, in it pages of messages, newest first, and raw bodies as files of their own.
 
+use std::collections::BTreeMap;
+
+use oubliette_crypto::{Class, Handle};
+use oubliette_keyring::Subject as Keys;
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::content::time;
-use crate::chats::{Body, ChatInfo, Chats, Message, Window};
-use crate::page::{MAX_PAGE, Page};
-use crate::{Subject, VaultError};
+use super::{Export, times};
+use crate::chats::parse_handle;
+use crate::{Body, ChatInfo, Message, Page, VaultError, Window};
 
-/// Messages in a file: some 6 MB in memory if all are as long as they can be.
+/// Messages in a file, and conversations listed at once. A page is read whole: at most 6.25 MiB.
 const PAGE: usize = 100;
 
 #[derive(Serialize)]
 struct Chat {
+    /// Null: somebody who was erased.
     peer: Option<String>,
     messages: u64,
     last: Option<String>,
@@ -43,82 +47,113 @@ struct Said {
     policy: &'static str,
 }
 
-pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), VaultError> {
-    let chats = subject.chats();
+/// In the order in which they were begun.
+pub(super) fn write(export: &Export, archive: &mut Archive<'_>) -> Result<(), VaultError> {
+    let peers: BTreeMap<u32, Handle> = export
+        .person()
+        .every_named(Class::Chat)?
+        .into_iter()
+        .filter_map(|(name, entry)| Some((entry.compartment, parse_handle(&name)?)))
+        .collect();
+    let chats = export.subject.chats();
+    let mut page = Page { limit: Some(PAGE), cursor: None };
     let mut number = 0;
-    let mut page = Page { limit: Some(MAX_PAGE), cursor: None };
     loop {
         let listed = chats.list(&page)?;
-        for chat in listed.items {
+        for info in listed.items {
             number += 1;
-            write_chat(&chats, chat, &format!("chats/{number:05}"), archive)?;
-        }
-        if listed.next_cursor.is_none() {
-            return Ok(());
+            let compartment = info.id.strip_prefix("id:").and_then(|n| n.parse::<u32>().ok());
+            // One that was begun since is left to the next export.
+            let Some(peer) = compartment.and_then(|compartment| peers.get(&compartment)) else { continue };
+            let written = conversation(export, archive, &format!("chats/{number:05}"), info, *peer);
+            archive.watch.with_peer(None);
+            written?;
         }
         page.cursor = listed.next_cursor;
+        if page.cursor.is_none() {
+            return Ok(());
+        }
     }
 }
 
-fn write_chat(
-    chats: &Chats,
-    info: ChatInfo,
-    folder: &str,
+fn conversation(
+    export: &Export,
     archive: &mut Archive<'_>,
+    folder: &str,
+    info: ChatInfo,
+    peer: Handle,
 ) -> Result<(), VaultError> {
+    let chats = export.subject.chats();
+    let mut window = Window { limit: Some(PAGE), ..Window::default() };
     let mut pages = Vec::new();
-    let mut before = None;
     loop {
-        let window = Window { before, after: None, limit: Some(PAGE) };
-        let listed = match chats.messages(&info.id, &window) {
+        export.may_go_on()?;
+        // Before their words are read: an erasure from here on is seen when these are to leave.
+        archive.watch.with_peer(keys(export, peer)?);
+        let listed = match chats.messages_of(&info.id, &window) {
             // This side was forgotten since it was listed.
-            Err(VaultError::PeerUnknown) => break,
+            Err(VaultError::PeerUnknown) if pages.is_empty() => return Ok(()),
+            Err(VaultError::PeerUnknown) => return Err(VaultError::Forgotten),
             listed => listed?,
         };
-        let mut said = Vec::with_capacity(listed.items.len());
-        for message in listed.items {
-            said.push(write_message(message, folder, archive)?);
-        }
+        let mut beside = Vec::new();
+        let said: Vec<_> =
+            listed.items.into_iter().map(|message| say(message, folder, &mut beside)).collect();
         if !said.is_empty() {
-            let file = format!("{folder}/messages-{:06}.json", pages.len() + 1);
-            archive.json(file.clone(), &said)?;
-            pages.push(file);
+            let page = format!("{folder}/messages-{:06}.json", pages.len() + 1);
+            archive.json(&page, &said)?;
+            pages.push(page);
         }
-        before = listed.next_cursor;
-        if before.is_none() {
+        for (name, bytes) in &beside {
+            archive.file(name, bytes)?;
+        }
+        window.before = listed.next_cursor;
+        if window.before.is_none() {
             break;
         }
     }
+    let peer = keys(export, peer)?;
     let chat = Chat {
-        peer: info.peer,
+        peer: peer.as_ref().map(|keys| keys.user_id().as_str().to_owned()),
         messages: info.messages,
-        last: info.last.map(time),
+        last: info.last.map(times::text),
         default_policy: info.settings.default_policy.map(|policy| policy.as_str()),
         keep_days: info.settings.keep_days,
         pages,
     };
-    archive.json(format!("{folder}/chat.json"), &chat)
+    archive.watch.with_peer(peer);
+    archive.json(&format!("{folder}/chat.json"), &chat)
 }
 
-fn write_message(message: Message, folder: &str, archive: &mut Archive<'_>) -> Result<Said, VaultError> {
+/// The peer's keys while they are there.
+fn keys(export: &Export, peer: Handle) -> Result<Option<Keys>, VaultError> {
+    use VaultError::{SubjectBlocked, SubjectErased, SubjectUnknown};
+    match export.person().vault.keyring.subject_by_handle(&peer).map_err(VaultError::from) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(SubjectUnknown | SubjectBlocked | SubjectErased { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn say(message: Message, folder: &str, beside: &mut Vec<(String, Vec<u8>)>) -> Said {
     let (body, file, content_type) = match message.body {
         Body::Text(text) => (Some(text), None, None),
         Body::Bytes { content_type, bytes } => {
             let file = format!("{folder}/{}", message.id);
-            archive.whole(file.clone(), &bytes)?;
+            beside.push((file.clone(), bytes));
             (None, Some(file), Some(content_type))
         }
     };
-    Ok(Said {
+    Said {
         id: message.id,
         seq: message.seq,
         author: message.author,
         body,
         file,
         content_type,
-        created: time(message.created),
-        sent_at: message.sent_at.map(time),
+        created: times::text(message.created),
+        sent_at: message.sent_at.map(times::text),
         client_id: message.client_id,
         policy: message.policy.as_str(),
-    })
+    }
 }

@@ -46,8 +46,8 @@ This archive holds everything that is stored about you.
 
 person.json              who you are here: user id, region, whom you blocked, what you switched off, how much is stored
 consents.json            every consent you gave or withdrew, and when
-requests.json            what you asked for under your rights, by when it is due, and what was answered
-credentials/steam.json   your platform accounts: which fields are stored, when, and what they were last used for
+requests.json            what you asked for under your rights, by when an answer is due, and the answers
+credentials/steam.json   your platform accounts: which fields are stored, when, and what they were used for
 saves/NUMBER/slot.json   one slot of a game: its name, and its versions, newest first
 saves/NUMBER/VERSION     the saved game of that version, byte for byte as it was stored
 chats/NUMBER/chat.json   one conversation: with whom, and its pages
@@ -56,9 +56,10 @@ records/NUMBER/          what else is recorded: `purpose.json` says for which pu
 manifest.json            path, length and SHA-256 of every file here
 
 What is not here: passwords, tokens and secrets of your platform accounts. They are kept for signing in alone and are never shown, so that nobody
-who gets hold of this archive gets hold of your accounts. Orders of courts and authorities to keep something are not shown here either.
+who gets hold of this archive gets hold of your accounts. Orders of courts and authorities to keep something are not shown here either. Who looked at
+your data is recorded apart: ask for it.
 
-Times are in UTC. What you deleted before or while this archive was made is not in it. Whoever wrote to you and was deleted since has no name here.
+Times are in UTC. What you deleted before this archive was made is not in it, also where the law wants it kept for a while. Whoever wrote to you and was deleted since has no name here.
 Keep this archive safe: it is not encrypted.
 ";
 
@@ -69,8 +70,8 @@ const CHINESE: &str = "\
 
 person.json              您的基本信息：用户 ID、所在区域、您屏蔽的用户、您关闭的功能，以及存储量
 consents.json            您给予或撤回的每一项同意及其时间
-requests.json            您依据自身权利提出的请求、答复期限以及答复内容
-credentials/steam.json   您的平台账号：存储了哪些字段、存储时间，以及最近的使用时间和用途
+requests.json            您依法提出的请求、答复期限以及答复
+credentials/steam.json   您的平台账号：存储了哪些字段、存储时间，以及用于何处
 saves/编号/slot.json     游戏的一个存档位：名称及其各个版本，最新的在前
 saves/编号/版本号        该版本的存档，与存入时逐字节一致
 chats/编号/chat.json     一个会话：对方是谁，以及消息所在的文件
@@ -79,8 +80,9 @@ records/编号/            其他记录：purpose.json 说明其用途以及各�
 manifest.json            此处每个文件的路径、长度和 SHA-256 校验值
 
 不包含的内容：您的平台账号的密码、令牌和密钥。它们仅用于登录，从不对外显示；即使有人拿到此压缩包，也无法
-取得您的账号。法院或主管机关要求保留数据的命令也不在此显示。
+取得您的账号。法院或主管机关要求保留数据的命令也不在此显示。谁查看过您的
+数据另有审计记录，您可以另行申请。
 
-所有时间均为协调世界时（UTC）。您在生成此压缩包之前或期间删除的内容不在其中。给您写过消息但其后已注销的用户在此不再显示
+所有时间均为协调世界时（UTC）。您在生成此压缩包之前删除的内容不在其中，包括依法仍须保留一段时间的内容。给您写过消息但其后已注销的用户在此不再显示
 名称。请妥善保管此压缩包：它没有加密。
 ";

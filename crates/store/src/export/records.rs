@@ -1,21 +1,19 @@
 //! Records: a folder for each purpose, by number. Also those that are not used at present: whose consent does not stand, or which no setting names
 //! any more. They are stored, so they are the person's to have.
 
-use std::collections::HashSet;
-
-use oubliette_crypto::Class;
+use oubliette_crypto::{Class, Path};
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::content::{stream, time};
-use crate::person::Person;
-use crate::records::Facts;
-use crate::rows::{Place, Run};
-use crate::{Subject, VaultError};
+use super::{Export, times};
+use crate::VaultError;
+use crate::person::leaf;
+use crate::rows::Run;
 
 #[derive(Serialize)]
 struct Purpose<'a> {
     purpose: &'a str,
+    /// Newest first.
     records: Vec<Record>,
 }
 
@@ -29,45 +27,40 @@ struct Record {
     content_type: Option<String>,
 }
 
-pub(super) fn write(subject: &Subject, archive: &mut Archive<'_>) -> Result<(), VaultError> {
-    let person = &subject.person;
-    for (number, (name, entry)) in (1..).zip(person.all_named(Class::Records)?) {
+/// In the order in which the purposes came to be.
+pub(super) fn write(export: &Export, archive: &mut Archive<'_>) -> Result<(), VaultError> {
+    let person = export.person();
+    let mut purposes = person.every_named(Class::Records)?;
+    purposes.sort_by_key(|(_, entry)| entry.compartment);
+    for (number, (name, entry)) in (1..).zip(purposes) {
+        let purpose = name.part(0);
         let folder = format!("records/{number:05}");
-        let records = write_purpose(person, entry.compartment, &folder, archive)?;
-        archive.json(format!("{folder}/purpose.json"), &Purpose { purpose: name.part(0), records })?;
+        let run = Run::items(Class::Records, entry.compartment);
+        let mut records = Vec::new();
+        let mut told = vec![Path::compartment(Class::Records, entry.compartment)?];
+        export.subject.records().each_stored(run, purpose, &mut |mut reader| {
+            export.may_go_on()?;
+            let info = reader.info().clone();
+            let file = format!("{folder}/{}", info.version);
+            let place = Path::leaf(&leaf(run.at(info.version)))?;
+            told.push(place);
+            archive.stored(&file, (info.size, info.created), place, &mut || reader.next_chunk())?;
+            records.push(Record {
+                id: info.id,
+                version: info.version,
+                file,
+                size: info.size,
+                created: times::text(info.created),
+                content_type: info.content_type,
+            });
+            Ok(())
+        })?;
+        // What is told of them is told only if it still may be.
+        match person.all_stand(&told) {
+            Err(VaultError::Forgotten) if records.is_empty() => continue,
+            stand => stand?,
+        }
+        archive.json(&format!("{folder}/purpose.json"), &Purpose { purpose, records })?;
     }
     Ok(())
-}
-
-fn write_purpose(
-    person: &Person,
-    compartment: u32,
-    folder: &str,
-    archive: &mut Archive<'_>,
-) -> Result<Vec<Record>, VaultError> {
-    let run = Run::items(Class::Records, compartment);
-    let (mut records, mut seen, mut upto) = (Vec::new(), HashSet::new(), u64::MAX);
-    // Newest first: of two values of one id, which a crash leaves, the newer counts.
-    while upto > 0 {
-        let Some((place, row)) = person.rows(run, 1..=upto, 1, true)?.pop() else { break };
-        upto = place.seq.saturating_sub(1);
-        let (created, size, facts) = match described(person, place, &row) {
-            Err(VaultError::Forgotten) => continue,
-            described => described?,
-        };
-        if !seen.insert(facts.id.clone()) {
-            continue;
-        }
-        let file = format!("{folder}/{}", place.seq);
-        if stream(archive, &file, size, &mut |at| person.piece(place, &row, at))? {
-            let (id, content_type) = (facts.id, facts.content_type);
-            records.push(Record { id, version: place.seq, file, size, created: time(created), content_type });
-        }
-    }
-    Ok(records)
-}
-
-fn described(person: &Person, place: Place, row: &[u8]) -> Result<(u64, u64, Facts), VaultError> {
-    let opened = person.open(place, row)?;
-    Ok((opened.created, opened.content_len, opened.facts_as()?))
 }

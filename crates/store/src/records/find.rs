@@ -1,6 +1,8 @@
 //! Finding a record by its id: among the heads of its purpose, newest first. They are few, and no index of ids stands anywhere.
 
-use super::{Facts, Found, RecordInfo, Records, paths};
+use std::collections::HashSet;
+
+use super::{Facts, Found, RecordInfo, RecordReader, Records, paths};
 use crate::VaultError;
 use crate::objects::Opened;
 use crate::person::BATCH_ROWS;
@@ -46,6 +48,23 @@ impl Records {
             Ok(newest.is_none())
         })?;
         Ok(newest)
+    }
+
+    /// Shows every record of a purpose that is stored, newest first, whether its consent lets it be used or not: for the person themselves.
+    pub(crate) fn each_stored(
+        &self,
+        run: Run,
+        purpose: &str,
+        visit: &mut dyn FnMut(RecordReader) -> Result<(), VaultError>,
+    ) -> Result<(), VaultError> {
+        let mut seen = HashSet::new();
+        self.each(run, u64::MAX, &mut |place, _, facts, opened| {
+            if seen.insert(facts.id.clone()) {
+                let info = info(purpose, place, facts, &opened);
+                visit(RecordReader { info, content: opened.into_content()? })?;
+            }
+            Ok(true)
+        })
     }
 
     /// All values of an id that can be read, newest first: more than one only between a new row and the cut of the old one.

@@ -63,9 +63,9 @@ impl std::fmt::Debug for RecordInfo {
 /// The facts of an item (docs/formats.md, section 8).
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Facts {
-    pub(crate) id: String,
+    id: String,
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub(crate) content_type: Option<String>,
+    content_type: Option<String>,
 }
 
 /// Reads verified plaintext; a deletion of the record waits for its drop.

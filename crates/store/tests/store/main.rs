@@ -13,6 +13,8 @@ mod crash;
 mod debug;
 mod erasure;
 mod export;
+mod export_ends;
+mod export_person;
 mod folder;
 mod follow;
 mod forged;
