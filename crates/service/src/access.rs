@@ -40,6 +40,7 @@ pub(crate) const ROUTES: &[Route] = {
         open("/healthz"),
         open("/readyz"),
         open("/openapi.json"),
+        needs(S::Ops, GET, "/metrics"),
         needs(S::AuditRead, GET, "/v1/audit"),
         needs(S::SubjectsWrite, PUT, "/v1/subjects/{user}"),
         needs(S::SubjectsRead, GET, "/v1/subjects/{user}"),

@@ -81,6 +81,7 @@ async fn answer(app: &App, mut request: Request, next: Next, id: &RequestId, met
 
     // Templates, never paths: a path names a person.
     let route = response.extensions().get::<Template>().map_or("", |template| template.0.as_str());
+    app.metrics.answered(&method, route, response.status(), started.elapsed());
     let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
     if status >= 500 {
         tracing::warn!(%method, route, status, code, ms, request_id = id, "answered");

@@ -24,6 +24,7 @@ mod finish;
 pub mod fuzzing;
 mod idempotency;
 pub mod incident;
+mod metrics;
 mod openapi;
 pub mod operator;
 mod problem;

@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::{
     access::{ROUTES, Route},
-    idempotency,
+    idempotency, metrics,
     problem::ProblemDocument,
     routes::{
         audit, blocks, chats, consents, credentials, docs, export, health, holds, messages, records,
@@ -35,6 +35,7 @@ use crate::{
         health::live,
         health::ready,
         docs::openapi_json,
+        metrics::get,
         audit::list,
         subjects::put,
         subjects::get,

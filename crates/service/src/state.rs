@@ -9,7 +9,8 @@ use oubliette_store::{Once, Subject, Vault, VaultError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{
-    audit::Strangers, config::Config, idempotency::UnderWay as SameKeys, problem::Problem, tokens::Tokens,
+    audit::Strangers, config::Config, idempotency::UnderWay as SameKeys, metrics::Metrics, problem::Problem,
+    tokens::Tokens,
 };
 
 tokio::task_local! {
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) strangers: Strangers,
     /// Requests with an `Idempotency-Key` that are being carried out.
     pub(crate) same_keys: SameKeys,
+    /// What was answered so far.
+    pub(crate) metrics: Metrics,
     /// Permits for exports, each of which reads all of a person.
     pub(crate) exports: Arc<Semaphore>,
     /// Told once the vault refuses work for good, so that the server stops and the process can start afresh.
@@ -64,6 +67,7 @@ impl App {
         Self(Arc::new(Shared {
             uploads: Semaphore::new(config.uploads),
             exports: Arc::new(Semaphore::new(EXPORTS)),
+            metrics: Metrics::default(),
             workers: Semaphore::new(config.workers),
             waiting: Semaphore::new(config.queue),
             poisoned: Arc::default(),

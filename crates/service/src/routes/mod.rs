@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{access, finish, idempotency, problem::Problem, state::App, unread};
+use crate::{access, finish, idempotency, metrics, problem::Problem, state::App, unread};
 
 /// All routes with their middleware.
 pub(crate) fn router(app: App) -> Router {
@@ -81,6 +81,7 @@ pub(crate) fn router(app: App) -> Router {
         .route(&at(subject, "/requests"), post(requests::add).get(requests::list))
         .route(&at(subject, "/requests/{id}/answer"), put(requests::answer))
         .route("/v1/requests", get(requests::open))
+        .route("/metrics", get(metrics::get))
         .route(&at(subject, "/consents"), get(consents::history))
         .route(&at(subject, "/consents/{purpose}"), put(consents::give).delete(consents::withdraw))
         .route(&at(subject, "/holds"), get(holds::list))

@@ -113,3 +113,30 @@ fn an_address_beyond_loopback_is_refused() {
     bind(true).unwrap();
     vault.close().unwrap();
 }
+
+#[test]
+fn metrics_count_answers_and_name_nobody() {
+    let service = Service::start();
+    service.with_people(&["alice.in.wonderland"]);
+    assert_eq!(service.raw("GET", "/v1/subjects/nobody.at.all", &[], b"").status, 404);
+    assert_eq!(service.raw("GETALICE", "/v1/subjects/alice.in.wonderland", &[], b"").status, 405);
+    assert_eq!(service.raw("GET", "/alice.in.wonderland", &[], b"").status, 404);
+    let answer = service.raw("GET", "/metrics", &[], b"");
+    let text = String::from_utf8(answer.body.clone()).unwrap();
+    assert_eq!(answer.status, 200, "{text}");
+    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    for line in [
+        "oubliette_subjects 1",
+        "oubliette_ready 1",
+        r#"oubliette_answers_total{method="PUT",route="/v1/subjects/{user}",status="201"} 1"#,
+        r#"oubliette_answers_total{method="GET",route="/v1/subjects/{user}",status="404"} 1"#,
+        r#"oubliette_answers_total{method="",route="",status="404"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+    for name in ["alice", "nobody.at", "GETALICE"] {
+        assert!(!text.contains(name), "{name} in\n{text}");
+    }
+    assert_eq!(service.bare("GET", "/metrics", &[], b"").status, 401);
+}
