@@ -66,6 +66,8 @@ impl Default for Metrics {
 
 impl Metrics {
     pub(crate) fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        // HEAD reads what GET reads.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
         let listed = ROUTES.iter().find(|listed| listed.path == route && listed.method == *method);
         let (method, route) = listed.map_or(("", ""), |listed| (listed.method.as_str(), listed.path));
         self.answers.get_or_create(&Answer { method, route, status: status.as_u16() }).inc();
@@ -77,8 +79,10 @@ impl Metrics {
 #[utoipa::path(get, path = "/metrics", tag = "service",
     responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn get(State(app): State<App>) -> Result<Response, Problem> {
+    // A vault that cannot say how it is is not ready, and says so.
     let (status, ready) =
-        app.run_now(|vault: &Vault| Ok((vault.status()?, vault.not_ready().is_empty()))).await?;
+        app.run_now(|vault: &Vault| Ok((vault.status().ok(), vault.not_ready().is_empty()))).await?;
+    let ready = ready && status.is_some();
     let mut text = String::new();
     encode(&mut text, &of_vault(status, ready)).map_err(|_| Problem::internal())?;
     // One document has one end.
@@ -87,13 +91,14 @@ pub(crate) async fn get(State(app): State<App>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
-fn of_vault(status: Status, ready: bool) -> Registry {
+fn of_vault(status: Option<Status>, ready: bool) -> Registry {
     let mut registry = Registry::with_prefix("oubliette");
     let mut gauge = |name: &str, help: &str, value: i64| {
         registry.register(name, help, ConstGauge::new(value));
     };
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     gauge("ready", "1 while the vault can take reads and writes", i64::from(ready));
+    let Some(status) = status else { return registry };
     gauge("subjects", "People in the vault", whole(status.subjects));
     gauge("rows", "Rows", whole(status.rows));
     gauge("row_bytes", "Bytes of keys and values of rows", whole(status.row_bytes));

@@ -284,13 +284,13 @@ impl From<VaultError> for Problem {
             }
             VaultError::Busy => Self::overloaded(),
             VaultError::Poisoned { .. } => Self::unavailable(
-                "the vault refuses work since a failed write; the service restarts to re-read it",
+                "the vault refuses work since a failed write; the service stops, to re-read it at its next start",
             ),
             VaultError::AuditFailed { .. } => Self::new(
                 S::SERVICE_UNAVAILABLE,
                 "audit_unavailable",
                 "The audit log cannot be written",
-                "this request could not be recorded: it may have been carried out, so ask before you send it again; the service restarts",
+                "this request could not be recorded: it may have been carried out, so ask before you send it again; the service stops",
             ),
             VaultError::InUse { .. } | VaultError::Format { .. } => {
                 Self::unavailable("the vault folder cannot be used; the service's log has the cause")

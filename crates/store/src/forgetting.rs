@@ -25,6 +25,11 @@ impl Deletion {
     }
 }
 
+/// Whether a cut stands: also where somebody still holds a key below it. Only then may rows and names go.
+pub(crate) fn stands(cut: &Result<Deletion, VaultError>) -> bool {
+    matches!(cut, Ok(_) | Err(VaultError::Busy))
+}
+
 impl Person {
     /// Cuts paths in the person's tree; acknowledged only when nobody holds a key below them any more. What must be kept for longer is not read
     /// from now on, and cut when it may be.
@@ -77,9 +82,25 @@ impl Person {
         let mut earliest = 0;
         for path in paths {
             let Some(span) = path.span() else { continue };
-            earliest = earliest.max(self.earliest_of(span.class, path)?);
+            earliest = earliest.max(self.earliest_of(span.class, path)?).max(self.promised_until(path));
         }
         Ok(earliest)
+    }
+
+    /// Until when what was deleted before at, above or below a path is kept: a second deletion, of more, must not make it earlier.
+    pub(crate) fn promised_until(&self, path: &Path) -> i64 {
+        let restrictions = self.keys.restrictions();
+        let near = restrictions
+            .waiting
+            .iter()
+            .filter(|(waits, _)| waits.is_prefix_of(path) || path.is_prefix_of(waits));
+        near.map(|(_, due)| due).max().unwrap_or(0)
+    }
+
+    /// Whether anything at, above or below a path was deleted and waits to be cut.
+    pub(crate) fn waits_near(&self, path: &Path) -> bool {
+        let restrictions = self.keys.restrictions();
+        restrictions.waiting.iter().any(|(waits, _)| waits.is_prefix_of(path) || path.is_prefix_of(waits))
     }
 
     fn earliest_of(&self, class: Class, path: &Path) -> Result<i64, VaultError> {

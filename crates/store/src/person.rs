@@ -235,11 +235,13 @@ impl Inner {
         rows.retain(|(key, _)| {
             let Some((handle, place)) = Place::parse(key) else { return true };
             if last.as_ref().is_none_or(|(known, _)| *known != handle) {
-                // Of the erased, and of those whose erasure has begun, nothing is kept. Where damage hides somebody's state, anything may be.
+                // Of the erased, and of those whose erasure has begun, nothing is kept. Where somebody's state cannot be read, anything may be.
                 let found = match self.keyring.subject_by_handle(&handle) {
                     Ok(keys) => Some(keys.restrictions()),
-                    Err(KeyringError::Corrupt { .. }) => None,
-                    Err(_) => Some(Arc::default()),
+                    Err(KeyringError::Unknown | KeyringError::Erased { .. } | KeyringError::Blocked) => {
+                        Some(Arc::default())
+                    }
+                    Err(_) => None,
                 };
                 last = Some((handle, found));
             }

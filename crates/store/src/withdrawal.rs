@@ -4,6 +4,7 @@ use oubliette_crypto::{Branch, Class, Path, compartments_through};
 use oubliette_keyring::RestrictionChange;
 
 use crate::credentials::STEAM_CREDENTIALS;
+use crate::forgetting::stands;
 use crate::minors::{CONTENT, CROSS_BORDER, GUARDIAN, together};
 use crate::person::Person;
 use crate::rows::{Bounds, Run};
@@ -53,6 +54,9 @@ impl Person {
                 }
                 self.cut_from(std::mem::take(change), paths, not_before)
             };
+            if !stands(&cut) {
+                return cut;
+            }
             self.unlearn_all(*class);
             if *class == Class::Chat {
                 self.vault.conversations.forget_person(self.handle());
@@ -95,8 +99,18 @@ impl Person {
                 for path in paths.iter().filter(|_| rule.retention.minimum_days.is_some()) {
                     not_before = not_before.max(self.kept_until(path, rule.retention)?);
                 }
+                for path in &paths {
+                    not_before = not_before.max(self.promised_until(path));
+                }
                 (self.cut_from(std::mem::take(change), paths, not_before), compartments)
             };
+            if !stands(&cut) {
+                return cut;
+            }
+            // Whose name is gone was forgotten before, and may still wait.
+            if compartments.is_empty() && self.waits_near(&Path::class(Class::Records)) {
+                outcomes.push(Ok(Deletion::Blocked));
+            }
             outcomes.push(cut);
             for compartment in compartments {
                 self.unlearn(Class::Records, &name, compartment);

@@ -26,6 +26,7 @@ use account::Facts;
 use oubliette_crypto::{Class, Path};
 use oubliette_engine::Batch;
 
+use crate::forgetting::stands;
 use crate::names::{Meta, Name, Spot};
 use crate::person::Person;
 use crate::rows::{Bounds, Run};
@@ -178,7 +179,9 @@ impl Credentials {
         let name = account_name(account)?;
         let compartment = self.person.named(Class::Credentials, &name)?.ok_or(NO_ACCOUNT)?.compartment;
         let cut = self.person.cut(vec![Path::compartment(Class::Credentials, compartment)?]);
-        self.person.unlearn(Class::Credentials, &name, compartment);
+        if stands(&cut) {
+            self.person.unlearn(Class::Credentials, &name, compartment);
+        }
         let deletion = cut?;
         for run in [Run::items(Class::Credentials, compartment), Run::meta(Class::Credentials, compartment)] {
             let bounds = Bounds::run(&self.person.handle(), run);

@@ -3,6 +3,7 @@
 use oubliette_crypto::{Class, Path};
 
 use super::{Saves, forgotten_is_absent, slot_name};
+use crate::forgetting::stands;
 use crate::person::{Person, leaf};
 use crate::profile::{slot_setting, slot_share};
 use crate::rows::{Bounds, Run};
@@ -25,7 +26,9 @@ impl Saves {
             }
         }
         let cut = self.person.cut(paths);
-        self.person.unlearn(Class::Saves, &name, compartment);
+        if stands(&cut) {
+            self.person.unlearn(Class::Saves, &name, compartment);
+        }
         let deletion = cut?;
         self.remove(Run::items(Class::Saves, compartment));
         self.remove(Run::meta(Class::Saves, compartment));

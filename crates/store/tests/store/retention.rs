@@ -89,6 +89,30 @@ fn promise_the_shortest_legal_retention_keeps_what_is_deleted_unread_and_then_fo
     );
 }
 
+/// A second deletion, of more, must not cut early what a first one promised to keep.
+#[test]
+fn what_waits_is_not_cut_early_by_a_deletion_of_more() {
+    let policy = Policy { saves: least(30), chat: least(30), ..orders(least(30)) };
+    let (world, vault) = World::of(policy, None);
+    let ann = person(&vault, "ann");
+    person(&vault, "bob");
+    put(&ann, "one", b"old");
+    world.advance(40 * DAY);
+    put(&ann, "one", b"new");
+    let sent = ann.chats().append("bob", &[text("hello")]).unwrap();
+    record(&ann, "orders", "1");
+    let until = ann.kept_until().unwrap();
+    assert_eq!(ann.saves().forget_version("doom", "one", 2).unwrap(), Deletion::Blocked);
+    assert_eq!(ann.saves().forget_slot("doom", "one").unwrap(), Deletion::Blocked);
+    assert_eq!(ann.chats().forget_message("bob", &sent[0].id).unwrap(), Deletion::Blocked);
+    assert_eq!(ann.chats().forget_side("bob").unwrap(), Deletion::Blocked);
+    assert_eq!(ann.records().forget("orders", "1").unwrap(), Deletion::Blocked);
+    assert_eq!(ann.kept_until().unwrap(), until, "the law still wants it");
+    world.advance(31 * DAY);
+    tidy(&vault);
+    assert_eq!(ann.kept_until().unwrap(), None);
+}
+
 #[test]
 fn what_is_old_enough_is_erased_at_once() {
     let (world, vault) = World::of(Policy { saves: least(30), ..Policy::default() }, None);
