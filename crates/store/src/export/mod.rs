@@ -1,8 +1,9 @@
 //! Everything the vault holds of one person, as a ZIP: the person's access and portability (docs/export.md says what is in it and what is not, and why).
 //!
 //! [`Subject::export`] judges whether it may be made, [`Export::write`] writes it, front to back without seeking, so that memory stays small however much
-//! there is. What is forgotten while it is on its way does not leave any more: each value is read under its key's lease, which is given back once its
-//! bytes were handed over, and all that is written, is written inside an operation of the person, which an erasure waits for. An
+//! there is. What is forgotten while it is on its way does not leave any more: a save or record is read under its key's lease, which is given back once its
+//! bytes were handed over, and all that is written, is written inside an operation of the person, which an erasure waits for. A page of messages
+//! and the small lists (accounts, consents, requests) are read whole before: of them, what is deleted in that moment may still leave. An
 //! export that breaks off has no central directory and no manifest: nobody takes it for a whole one.
 
 mod archive;
