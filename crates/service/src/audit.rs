@@ -13,7 +13,7 @@ use axum::{
     extract::{RawPathParams, Request},
     http::{Method, StatusCode},
 };
-use oubliette_store::{ActorKind, AuditAttempt, AuditEntry, AuditKind, AuditOutcome, Vault};
+use oubliette_store::{ActorKind, AuditAttempt, AuditEntry, AuditKind, AuditOutcome, Vault, VaultError};
 
 use crate::{
     access::Route,
@@ -73,7 +73,15 @@ pub(crate) async fn enter(
 ) -> Result<Request, Problem> {
     let attempt = app.vault.audit().begin().map_err(|error| {
         app.look_at(&error);
-        Problem::from(error)
+        match error {
+            VaultError::AuditFailed { .. } => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "audit_unavailable",
+                "The audit log cannot be written",
+                "nothing was done, since it could not be recorded; send it again when the service is back",
+            ),
+            error => Problem::from(error),
+        }
     })?;
     let (mut parts, body) = request.into_parts();
     let names = <RawPathParams as axum::extract::FromRequestParts<()>>::from_request_parts(&mut parts, &());

@@ -110,7 +110,11 @@ impl Problem {
 
     /// 503: come back in a second.
     pub(crate) fn overloaded() -> Self {
-        let detail = "too many requests are waiting; try again after the time in Retry-After";
+        Self::busy("too many requests are waiting; try again after the time in Retry-After")
+    }
+
+    /// 503, with a time after which it may be better.
+    fn busy(detail: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The service is busy", detail)
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
@@ -282,7 +286,9 @@ impl From<VaultError> for Problem {
             VaultError::Corrupt { .. } | VaultError::KeysLost { .. } | VaultError::RowsLost { .. } => {
                 of(S::INTERNAL_SERVER_ERROR, "corrupt", "Stored data is damaged")
             }
-            VaultError::Busy => Self::overloaded(),
+            VaultError::Busy => Self::busy(
+                "a slow reader or writer still has what was forgotten, whose keys are gone from storage; ask again after the time in Retry-After",
+            ),
             VaultError::Poisoned { .. } => Self::unavailable(
                 "the vault refuses work since a failed write; the service stops, to re-read it at its next start",
             ),
