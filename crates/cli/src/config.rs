@@ -50,12 +50,29 @@ const KEYS: &[(&str, Kind)] = &[
 /// Variables that are no settings of the file.
 const OTHER_VARIABLES: &[&str] = &["OUBLIETTE_CONFIG", "OUBLIETTE_LOG"];
 
+/// What a setting holds.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Text,
     Switch,
     Number,
+    Texts,
     Paths,
+}
+
+impl Kind {
+    /// What the setting must be, if this value is not that.
+    pub(crate) fn wanted(self, value: &Value) -> Option<&'static str> {
+        let texts = || value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
+        let (right, needed) = match self {
+            Self::Text => (value.is_str(), "text in quotes"),
+            Self::Switch => (value.is_bool(), "true or false"),
+            Self::Number => (value.as_integer().is_some_and(|n| n >= 0), "a number, 0 or more"),
+            Self::Texts => (texts(), "a list of texts in quotes"),
+            Self::Paths => (texts(), "a list of paths in quotes, such as [\"/disk/root.cell\"]"),
+        };
+        (!right).then_some(needed)
+    }
 }
 
 /// What the commands run with.
@@ -291,18 +308,7 @@ fn check_kinds(table: &Table) -> Result<(), CliError> {
                 _ => None,
             },
         };
-        let (right, needed) = match kind {
-            Kind::Text => (value.is_none_or(Value::is_str), "text in quotes"),
-            Kind::Switch => (value.is_none_or(Value::is_bool), "true or false"),
-            Kind::Paths => {
-                let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
-                (value.is_none_or(texts), "a list of paths in quotes, such as [\"/disk/root.cell\"]")
-            }
-            Kind::Number => {
-                (value.is_none_or(|value| value.as_integer().is_some_and(|n| n >= 0)), "a number, 0 or more")
-            }
-        };
-        if !right {
+        if let Some(needed) = value.and_then(|value| kind.wanted(value)) {
             return Err(CliError::Usage(format!("the setting `{key}` must be {needed}")));
         }
     }
@@ -349,7 +355,7 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<(), CliError> {
             _ => return Err(bad("true or false")),
         }),
         // As in PATH.
-        Kind::Paths => Value::Array(
+        Kind::Texts | Kind::Paths => Value::Array(
             text.split(':')
                 .filter(|path| !path.is_empty())
                 .map(|path| Value::String(path.to_owned()))

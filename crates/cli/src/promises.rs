@@ -7,7 +7,10 @@ use oubliette_store::{ConsentRule, Policy, RecordRule, Retention, VaultOptions};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::{config::Settings, error::CliError};
+use crate::{
+    config::{Kind, Settings},
+    error::CliError,
+};
 
 /// `[clock]`
 #[derive(Debug, Default, Deserialize)]
@@ -55,14 +58,6 @@ pub(crate) struct Records {
     max_size: Option<u64>,
     #[serde(default)]
     content_types: Vec<String>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Switch,
-    Number,
-    Texts,
 }
 
 /// Sections with a table for each class or purpose, and what stands in these.
@@ -122,14 +117,7 @@ pub(crate) fn check_kinds(table: &Table) -> Result<(), CliError> {
             };
             for (key, kind) in *known {
                 let Some(value) = settings.get(*key) else { continue };
-                let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
-                let (right, needed) = match kind {
-                    Kind::Text => (value.is_str(), "text in quotes"),
-                    Kind::Switch => (value.is_bool(), "true or false"),
-                    Kind::Number => (value.as_integer().is_some_and(|n| n >= 0), "a number, 0 or more"),
-                    Kind::Texts => (texts(value), "a list of texts in quotes"),
-                };
-                if !right {
+                if let Some(needed) = kind.wanted(value) {
                     return Err(CliError::Usage(format!(
                         "the setting `{section}.{name}.{key}` must be {needed}"
                     )));

@@ -12,7 +12,10 @@ use axum::{
 };
 use oubliette_store::{Status, Vault};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{
         counter::{ConstCounter, Counter},
         family::Family,
@@ -84,10 +87,10 @@ pub(crate) async fn get(State(app): State<App>) -> Result<Response, Problem> {
         app.run_now(|vault: &Vault| Ok((vault.status().ok(), vault.not_ready().is_empty()))).await?;
     let ready = ready && status.is_some();
     let mut text = String::new();
-    encode(&mut text, &of_vault(status, ready)).map_err(|_| Problem::internal())?;
-    // One document has one end.
-    let mut text = text.trim_end_matches("# EOF\n").to_owned();
-    encode(&mut text, &app.metrics.registry).map_err(|_| Problem::internal())?;
+    encode_registry(&mut text, &of_vault(status, ready))
+        .and_then(|()| encode_registry(&mut text, &app.metrics.registry))
+        .and_then(|()| encode_eof(&mut text))
+        .map_err(|_| Problem::internal())?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 

@@ -1,15 +1,8 @@
 //! Times on the wire: RFC 3339 in UTC, to the microsecond. The vault counts microseconds since 1970.
 
-use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-/// A vault's time as text. A time no calendar can hold (damaged data) is shown as the epoch.
-pub(crate) fn text(micros: u64) -> String {
-    i64::try_from(micros)
-        .ok()
-        .and_then(|micros| OffsetDateTime::UNIX_EPOCH.checked_add(Duration::microseconds(micros)))
-        .and_then(|at| at.format(&Rfc3339).ok())
-        .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
-}
+pub(crate) use oubliette_store::rfc3339 as text;
 
 /// Reads a client's RFC 3339 time (any offset) as microseconds; `None` if it is none, lies before 1970, or after 9999 in UTC, where no
 /// answer could name it.

@@ -5,6 +5,7 @@ use oubliette_crypto::{Branch, Class, Path};
 use oubliette_keyring::{CutRecord, KeyringError, RestrictionChange};
 
 use crate::VaultError;
+use crate::names::Name;
 use crate::person::Person;
 use crate::policy::Retention;
 use crate::rows::{Bounds, Run};
@@ -35,6 +36,22 @@ impl Person {
     /// from now on, and cut when it may be.
     pub(crate) fn cut(&self, paths: Vec<Path>) -> Result<Deletion, VaultError> {
         self.restrict_and_cut(Vec::new(), paths)
+    }
+
+    /// Cuts a compartment with what belongs to it, and has its name forgotten. A refused cut leaves the name: else the next write would open a second
+    /// compartment of it, and nobody could forget the first.
+    pub(crate) fn cut_named(
+        &self,
+        class: Class,
+        name: &Name,
+        compartment: u32,
+        paths: Vec<Path>,
+    ) -> Result<Deletion, VaultError> {
+        let cut = self.cut(paths);
+        if stands(&cut) {
+            self.unlearn(class, name, compartment);
+        }
+        cut
     }
 
     /// Cuts what a newer value took the place of: the legal minimum is about what was stored, not about its former wording.
@@ -82,25 +99,21 @@ impl Person {
         let mut earliest = 0;
         for path in paths {
             let Some(span) = path.span() else { continue };
-            earliest = earliest.max(self.earliest_of(span.class, path)?).max(self.promised_until(path));
+            earliest =
+                earliest.max(self.earliest_of(span.class, path)?).max(self.promised_until(path).unwrap_or(0));
         }
         Ok(earliest)
     }
 
-    /// Until when what was deleted before at, above or below a path is kept: a second deletion, of more, must not make it earlier.
-    pub(crate) fn promised_until(&self, path: &Path) -> i64 {
+    /// Until when what was deleted before at, above or below a path is kept, if anything waits there: a second deletion, of more, must not make it
+    /// earlier.
+    pub(crate) fn promised_until(&self, path: &Path) -> Option<i64> {
         let restrictions = self.keys.restrictions();
         let near = restrictions
             .waiting
             .iter()
             .filter(|(waits, _)| waits.is_prefix_of(path) || path.is_prefix_of(waits));
-        near.map(|(_, due)| due).max().unwrap_or(0)
-    }
-
-    /// Whether anything at, above or below a path was deleted and waits to be cut.
-    pub(crate) fn waits_near(&self, path: &Path) -> bool {
-        let restrictions = self.keys.restrictions();
-        restrictions.waiting.iter().any(|(waits, _)| waits.is_prefix_of(path) || path.is_prefix_of(waits))
+        near.map(|(_, due)| due).max()
     }
 
     fn earliest_of(&self, class: Class, path: &Path) -> Result<i64, VaultError> {

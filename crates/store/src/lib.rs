@@ -71,6 +71,7 @@ mod status;
 mod subjects;
 mod sweep;
 mod tally;
+mod times;
 mod usage;
 mod vault;
 mod withdrawal;
@@ -111,5 +112,6 @@ pub use saves::{
 pub use status::{CellStatus, NotReady, Status, key_memory};
 pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, SubjectInfo};
 pub use sweep::SweepReport;
+pub use times::rfc3339;
 pub use usage::ClassUsage;
 pub use vault::{Parts, Vault, VaultCells};

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use data_encoding::HEXLOWER;
 use oubliette_crypto::kdf::{answer_key, keyed_number};
 use oubliette_crypto::{
     Branch, Class, Kind, ObjectKey, Path, Policy, compartments_through, open_small, seal_small,
@@ -108,7 +109,7 @@ impl Once {
     }
 
     fn stored(&self) -> Stored {
-        Stored { request: hex(&self.0.fingerprint), body: None, status: 0, headers: Vec::new() }
+        Stored { request: HEXLOWER.encode(&self.0.fingerprint), body: None, status: 0, headers: Vec::new() }
     }
 }
 
@@ -150,7 +151,7 @@ impl Subject {
         let compartment = day(self.person.vault.now());
         let Some((number, key)) = self.person.answer_keys(compartment, once)? else { return Ok(()) };
         let stored = Stored {
-            body: answer.body_digest.map(|digest| hex(&digest)),
+            body: answer.body_digest.map(|digest| HEXLOWER.encode(&digest)),
             status: answer.status,
             headers: answer.headers.clone(),
             ..once.stored()
@@ -333,12 +334,8 @@ fn day(micros: u64) -> u32 {
     FIRST + day.clamp(2, LAST)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
-}
-
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

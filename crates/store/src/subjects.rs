@@ -1,8 +1,8 @@
 //! People: creating, finding, erasing.
 
-use std::fmt::Write;
 use std::io::ErrorKind;
 
+use data_encoding::HEXLOWER;
 use oubliette_keyring::{ErasureOutcome as Keys, KeyringError, LedgerError, UserId};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -236,8 +236,8 @@ impl From<oubliette_keyring::ErasureRecord> for ErasureRecord {
             erased_at: seconds(record.erased_at),
             generation_before: record.generation_before,
             generation_after: record.generation_after,
-            root_before: hex(&record.root_before),
-            root_after: hex(&record.root_after),
+            root_before: HEXLOWER.encode(&record.root_before),
+            root_after: HEXLOWER.encode(&record.root_after),
             cell_class: record.cell_class.to_string(),
             leases_drained: record.leases_drained,
         }
@@ -281,13 +281,6 @@ pub(crate) fn user_id(user: &str) -> Result<UserId, VaultError> {
 /// Seconds of the keyring as microseconds.
 fn seconds(unix: i64) -> u64 {
     u64::try_from(unix).unwrap_or(0).saturating_mul(1_000_000)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 impl From<KeyringError> for VaultError {

@@ -100,7 +100,7 @@ impl Person {
                     not_before = not_before.max(self.kept_until(path, rule.retention)?);
                 }
                 for path in &paths {
-                    not_before = not_before.max(self.promised_until(path));
+                    not_before = not_before.max(self.promised_until(path).unwrap_or(0));
                 }
                 (self.cut_from(std::mem::take(change), paths, not_before), compartments)
             };
@@ -108,7 +108,7 @@ impl Person {
                 return cut;
             }
             // Whose name is gone was forgotten before, and may still wait.
-            if compartments.is_empty() && self.waits_near(&Path::class(Class::Records)) {
+            if compartments.is_empty() && self.promised_until(&Path::class(Class::Records)).is_some() {
                 outcomes.push(Ok(Deletion::Blocked));
             }
             outcomes.push(cut);

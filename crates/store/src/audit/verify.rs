@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+
 use super::medium::{Folder, Medium};
 use super::record::{AuditKind, Chain, start};
 use super::recover::MISSING;
@@ -83,7 +85,7 @@ pub(super) fn check(
     }
     if let Some(stand) = stand {
         report.last = stand.seq;
-        report.head = stand.chain.map_or(String::new(), |chain| hex(&chain));
+        report.head = stand.chain.map_or(String::new(), |chain| HEXLOWER.encode(&chain));
     }
     Ok(report)
 }
@@ -151,7 +153,7 @@ fn check_file(
                 seq = record.seq;
                 chain = Some(hash);
                 if asked == Some(seq) {
-                    report.asked = Some(hex(&hash));
+                    report.asked = Some(HEXLOWER.encode(&hash));
                 }
             }
             Step::Damage { from } => doubt = Some(from),
@@ -181,8 +183,4 @@ fn damaged(from: u64, to: u64, place: &str, at: u64) -> String {
 
 fn cut_off(place: &str) -> String {
     format!("the last write to {place} was cut off; nobody was told of it, and the next start takes it off")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
 }

@@ -6,7 +6,6 @@ use super::Chats;
 use super::id::{self, MessageId};
 use super::peer::{Peer, conversation_name};
 use super::side::{last_before, of_order};
-use crate::forgetting::stands;
 use crate::person::{Person, leaf};
 use crate::rows::{Bounds, Part, Place, Run, Value};
 use crate::{Deletion, VaultError};
@@ -59,8 +58,8 @@ impl Chats {
         };
         if seq == 0 {
             // Nothing of this person's is to be seen there; what they deleted before may still wait.
-            let waits = self.person.waits_near(&Path::compartment(Class::Chat, run.compartment)?);
-            return Ok(if waits { Deletion::Blocked } else { Deletion::Erased });
+            let waits = self.person.promised_until(&Path::compartment(Class::Chat, run.compartment)?);
+            return Ok(if waits.is_some() { Deletion::Blocked } else { Deletion::Erased });
         }
         let deletion = self.person.cut(items_through(Class::Chat, run.compartment, seq)?)?;
         self.remove(&Bounds::seqs(&me, run, 0..=seq));
@@ -77,11 +76,9 @@ impl Chats {
         let me = self.person.handle();
         let _lock = self.person.vault.pairs.lock((me.min(them), me.max(them)));
         let compartment = self.mine(them)?.ok_or(NO_CONVERSATION)?.compartment;
-        let cut = self.person.cut(vec![Path::compartment(Class::Chat, compartment)?]);
+        let paths = vec![Path::compartment(Class::Chat, compartment)?];
+        let cut = self.person.cut_named(Class::Chat, &conversation_name(them), compartment, paths);
         // Both directions: the peer's next message opens this side again.
-        if stands(&cut) {
-            self.person.unlearn(Class::Chat, &conversation_name(them), compartment);
-        }
         self.person.vault.conversations.forget(me, them);
         self.person.vault.conversations.forget(them, me);
         let deletion = cut?;

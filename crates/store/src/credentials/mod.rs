@@ -26,7 +26,6 @@ use account::Facts;
 use oubliette_crypto::{Class, Path};
 use oubliette_engine::Batch;
 
-use crate::forgetting::stands;
 use crate::names::{Meta, Name, Spot};
 use crate::person::Person;
 use crate::rows::{Bounds, Run};
@@ -178,11 +177,8 @@ impl Credentials {
     pub fn forget_steam(&self, account: &str) -> Result<Deletion, VaultError> {
         let name = account_name(account)?;
         let compartment = self.person.named(Class::Credentials, &name)?.ok_or(NO_ACCOUNT)?.compartment;
-        let cut = self.person.cut(vec![Path::compartment(Class::Credentials, compartment)?]);
-        if stands(&cut) {
-            self.person.unlearn(Class::Credentials, &name, compartment);
-        }
-        let deletion = cut?;
+        let paths = vec![Path::compartment(Class::Credentials, compartment)?];
+        let deletion = self.person.cut_named(Class::Credentials, &name, compartment, paths)?;
         for run in [Run::items(Class::Credentials, compartment), Run::meta(Class::Credentials, compartment)] {
             let bounds = Bounds::run(&self.person.handle(), run);
             self.person.vault.leave_to_sweeper(self.person.remove_rows(&bounds));

@@ -3,7 +3,6 @@
 use oubliette_crypto::{Class, Path};
 
 use super::{Saves, forgotten_is_absent, slot_name};
-use crate::forgetting::stands;
 use crate::person::{Person, leaf};
 use crate::profile::{slot_setting, slot_share};
 use crate::rows::{Bounds, Run};
@@ -25,11 +24,7 @@ impl Saves {
                 paths.push(Path::compartment(run.class, run.compartment)?);
             }
         }
-        let cut = self.person.cut(paths);
-        if stands(&cut) {
-            self.person.unlearn(Class::Saves, &name, compartment);
-        }
-        let deletion = cut?;
+        let deletion = self.person.cut_named(Class::Saves, &name, compartment, paths)?;
         self.remove(Run::items(Class::Saves, compartment));
         self.remove(Run::meta(Class::Saves, compartment));
         self.remove(share);
