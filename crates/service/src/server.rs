@@ -146,6 +146,13 @@ impl Server {
         audit::flush_strangers(&app).await;
         let vault = app.vault.clone();
         let closed = tokio::task::spawn_blocking(move || vault.close()).await;
+        // A vault that failed beside the signal to stop, or after it, did not stop well either.
+        let poisoned = poisoned
+            || tokio::select! {
+                biased;
+                () = app.poisoned.notified() => true,
+                () = std::future::ready(()) => false,
+            };
         match (poisoned, closed) {
             (true, _) => Err(ServeError::Poisoned),
             (false, Ok(Err(error))) => Err(ServeError::Close(error)),
