@@ -47,6 +47,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("limits.uploads", Kind::Number),
     ("limits.connections", Kind::Number),
 ];
+/// Sections whose settings are named by purposes and classes, which a variable cannot tell apart.
+const FILE_ALONE: &[&str] = &["retention.", "consents.", "records."];
 /// Variables that are no settings of the file.
 const OTHER_VARIABLES: &[&str] = &["OUBLIETTE_CONFIG", "OUBLIETTE_LOG"];
 
@@ -338,6 +340,12 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<(), CliError> {
         if OTHER_VARIABLES.contains(&name) {
             return Ok(());
         }
+        // A legal minimum that is silently not kept would be worse than an injected name that is refused.
+        if let Some(section) = FILE_ALONE.iter().find(|section| name.starts_with(&variable(section))) {
+            return Err(CliError::Usage(format!(
+                "the variable {name} is not read: `[{section}…]` is set in oubliette.toml alone"
+            )));
+        }
         let known: Vec<String> = KEYS.iter().map(|(key, _)| variable(key)).collect();
         let nearest = nearest(name, known.iter().map(String::as_str));
         return if distance(name, nearest) <= 2 {
@@ -432,6 +440,8 @@ mod tests {
         assert!(message.contains("OUBLIETTE_LISTEN"), "{message}");
         // What Kubernetes injects beside a service of this name.
         assert!(load("", &[("OUBLIETTE_SERVICE_HOST", "x"), ("OUBLIETTE_PORT", "x")]).is_ok());
+        let message = load("", &[("OUBLIETTE_RETENTION_SAVES_MINIMUM_DAYS", "30")]).unwrap_err().to_string();
+        assert!(message.contains("oubliette.toml alone"), "{message}");
     }
 
     #[test]
