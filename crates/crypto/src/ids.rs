@@ -61,6 +61,10 @@ random_id!(
     /// A person's random name in the audit trail.
     Pseudonym
 );
+random_id!(
+    /// One deletion of one person, as it was asked for.
+    JobId
+);
 
 /// Position in the key tree: a keyed hash of a user id or handle. Computed from a user id, so it stands nowhere outside
 /// the key tree and is never printed.

@@ -39,5 +39,9 @@ pub const AUDIT_CHAIN: &[u8] = b"oubliette/v1/audit/chain";
 pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";
 /// HPKE's `info` of a released answer (docs/formats.md, "Released answers").
 pub const RELEASE: &[u8] = b"oubliette/v1/release";
+/// What ties a receipt to a person; followed by salt, length of the user id, user id and job.
+pub const RECEIPT_BINDING: &[u8] = b"oubliette/v1/receipt/binding";
+/// What the second person says yes to before a deletion that overrides something; followed by all that is overridden.
+pub const DELETION_OVERRIDE: &[u8] = b"oubliette/v1/deletion/override";
 /// Names a registered release key; followed by the public key.
 pub const RELEASE_KEY: &[u8] = b"oubliette/v1/release/key";

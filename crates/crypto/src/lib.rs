@@ -14,6 +14,7 @@
 //! It does not decide who may read what, and does not know where anything is stored.
 
 mod aead;
+pub mod binding;
 pub mod context;
 pub mod cover;
 pub mod error;
@@ -34,10 +35,11 @@ pub mod tree;
 #[cfg(test)]
 mod vectors;
 
+pub use binding::{ReceiptSalt, receipt_binding};
 pub use context::{Codec, Kind, ObjectContext, Policy};
 pub use cover::{Cover, CoverForm, FragmentError, HighestCut, PackedCover};
 pub use error::CryptoError;
-pub use ids::{Handle, PageId, Pseudonym, Tag, VaultId};
+pub use ids::{Handle, JobId, PageId, Pseudonym, Tag, VaultId};
 pub use object::{Opener, Reader, Sealer, open_small, seal_small};
 pub use padding::Padding;
 pub use page::{

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockRea
 use std::time::Duration;
 
 use oubliette_crypto::kdf::{handle_tag, person_tag};
-use oubliette_crypto::{Handle, PageId, PageRef, Tag};
+use oubliette_crypto::{Handle, JobId, PageId, PageRef, Tag};
 
 use crate::cell::{ErasureClass, RootCell, RootPointer};
 use crate::clock::{Clock, SystemClock};
@@ -89,6 +89,14 @@ pub(crate) struct Root {
     pub(crate) node: RootNode,
     pub(crate) vault: VaultPage,
     pub(crate) pointer: RootPointer,
+}
+
+impl Root {
+    /// Which deletion erased somebody, while the sweep queue knows.
+    pub(crate) fn job_of(&self, handle: &Handle) -> Option<JobId> {
+        let entry = self.vault.queues.sweep.iter().find(|entry| entry.handle == *handle)?;
+        Some(entry.job).filter(|_| entry.was_asked_for())
+    }
 }
 
 /// What stands under a person's tag.
@@ -208,7 +216,7 @@ impl Core {
                     state.hide(&self.pages)?;
                     self.hold(Person::new(tag, state))
                 }
-                Found::Fence(fence) => return Err(self.erased(&fence)?),
+                Found::Fence(fence) => return Err(self.erased(&root, &fence)?),
                 Found::Nobody => return Err(KeyringError::Unknown),
             },
         };
@@ -230,7 +238,11 @@ impl Core {
     }
 
     /// The facts of an erasure, from its fence and the ledger; `None` if the ledger lost the record.
-    pub(crate) fn erasure_record(&self, fence: &Fence) -> Result<Option<ErasureRecord>, KeyringError> {
+    pub(crate) fn erasure_record(
+        &self,
+        root: &Root,
+        fence: &Fence,
+    ) -> Result<Option<ErasureRecord>, KeyringError> {
         let found = match self.ledger.find(fence.generation_after) {
             Err(LedgerError::Damaged { .. }) => None,
             found => found?,
@@ -244,12 +256,13 @@ impl Core {
             root_after: record.root_after,
             cell_class: record.cell_class,
             leases_drained: fence.leases_drained,
+            job: root.job_of(&fence.handle),
         }))
     }
 
     /// The error that a fence stands for.
-    pub(crate) fn erased(&self, fence: &Fence) -> Result<KeyringError, KeyringError> {
-        let record = self.erasure_record(fence)?.map(Box::new);
+    pub(crate) fn erased(&self, root: &Root, fence: &Fence) -> Result<KeyringError, KeyringError> {
+        let record = self.erasure_record(root, fence)?.map(Box::new);
         Ok(KeyringError::Erased { at: fence.erased_at, handle: fence.handle, record })
     }
 

@@ -21,6 +21,9 @@ pub enum KeyringError {
     /// A legal hold stands: the person is not erased before it is lifted or expires. Cuts of theirs wait, which is no error.
     #[error("a legal hold stands on the person; they are erased once it is lifted or has expired")]
     Held,
+    /// The cooling-off period of a deletion is over: nobody takes it back any more.
+    #[error("the cooling-off period is over; the deletion cannot be taken back any more")]
+    DeletionDue,
     /// The person was erased and the fence still stands.
     #[error("the person was erased; only an explicit reopening creates them anew")]
     Erased {

@@ -50,6 +50,7 @@ mod pages;
 mod person;
 mod records;
 mod recovery;
+mod sweep_entry;
 mod tree;
 mod user;
 mod vault_page;
@@ -63,11 +64,14 @@ pub use clock::{Clock, ManualClock, Steady, SystemClock, steady};
 pub use core::KeyringOptions;
 pub use error::KeyringError;
 pub use keyring::{CellReport, Keyring, MemorySecret, VerifyReport};
+pub use keyring::{Deletion, Erasure, Intent, Requested};
 pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord, Settled};
 pub use oubliette_crypto::cover::HighestCut;
+pub use oubliette_crypto::{JobId, ReceiptSalt, receipt_binding};
 pub use person::{
-    Hold, KeyLease, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, OperationGuard, RestrictionChange,
-    Restrictions, Subject, Waiting,
+    DeletionRequest, Hold, KeyLease, MAX_DELETION_REASON, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS,
+    MAX_WAITING, OperationGuard, Overriding, Reason, RestrictionChange, Restrictions, Subject, Waiting,
 };
 pub use records::{CutRecord, ErasureOutcome, ErasureRecord, Fence};
+pub use sweep_entry::SweepEntry;
 pub use user::{InvalidUserId, MAX_USER_ID, UserId};

@@ -1,6 +1,6 @@
 //! What a deletion leaves to say: facts without a person in them.
 
-use oubliette_crypto::{Handle, Tag};
+use oubliette_crypto::{Handle, JobId, Tag};
 
 use crate::cell::ErasureClass;
 
@@ -23,6 +23,8 @@ pub struct ErasureRecord {
     pub cell_class: ErasureClass,
     /// Keys and operations in use that were cancelled and waited for.
     pub leases_drained: u32,
+    /// Which deletion this was; `None` once the sweep queue does not know it any more.
+    pub job: Option<JobId>,
 }
 
 /// What `erase` did about one user id.
@@ -34,6 +36,12 @@ pub enum ErasureOutcome {
     AlreadyErased(ErasureRecord),
     /// A legal hold stands; nothing was done.
     Held,
+    /// No such deletion is due: it was taken back, or another one was asked for since.
+    NotDue,
+    /// Blocked, and somebody still holds so many of their keys or has an operation under way: ask again.
+    InUse(usize),
+    /// Blocked, and kept until this moment because the law wants it, in seconds since the Unix epoch.
+    Kept(i64),
     /// Nobody of this name.
     Unknown,
 }

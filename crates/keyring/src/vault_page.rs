@@ -1,12 +1,13 @@
 //! The vault page: the vault's own keys, its queues, and the facts of the last deletion.
 
-use oubliette_crypto::{AnchorKey, Handle, PageBody, PageId, PageKind, PageRef, Tag, TagKey};
+use oubliette_crypto::{AnchorKey, PageBody, PageId, PageKind, PageRef, Tag, TagKey};
 
 use crate::chain::{read_chain, write_chain};
 use crate::codec::{BodyWriter, Malformed, Reader};
 use crate::due::Mark;
 use crate::error::{KeyringError, malformed};
 use crate::pages::{Open, Pages, Staged};
+use crate::sweep_entry::SweepEntry;
 
 /// The decoded vault page.
 pub(crate) struct VaultPage {
@@ -30,9 +31,10 @@ struct Stored {
 }
 
 /// Most entries of a queue in the vault page: a lone deletion then rewrites no page for it.
-const INLINE: usize = 23;
-/// Bytes of an entry: a handle or a tag.
-const ENTRY: usize = 16;
+const SWEEP_INLINE: usize = 4;
+const INTENTS_INLINE: usize = 14;
+/// Bytes of an entry of the intents: a tag.
+const TAG: usize = 16;
 
 /// Keys that live as long as the vault.
 pub(crate) struct VaultKeys {
@@ -52,8 +54,8 @@ impl VaultKeys {
 /// Work that outlives a crash, and is forgotten when it is done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Queues {
-    /// Handles of erased people whose rows still lie about.
-    pub(crate) sweep: Vec<Handle>,
+    /// Erased people whose rows still lie about.
+    pub(crate) sweep: Vec<SweepEntry>,
     /// People who are blocked and wait for their erasure.
     pub(crate) intents: Vec<Tag>,
 }
@@ -88,7 +90,7 @@ impl VaultPage {
         let body = open(PageKind::Vault, page)?;
         let Decoded { mut vault, sweep, intents } = Self::decode(&body).map_err(malformed("vault"))?;
         vault.queues = Queues {
-            sweep: sweep.read(open, &mut vault.sweep)?.into_iter().map(Handle).collect(),
+            sweep: entries(&sweep.read(open, &mut vault.sweep)?).map_err(malformed("vault"))?,
             intents: intents.read(open, &mut vault.intents)?.into_iter().map(Tag).collect(),
         };
         Ok(vault)
@@ -107,12 +109,13 @@ impl VaultPage {
         let sweep = if queues.sweep == self.queues.sweep {
             self.sweep.duplicate()?
         } else {
-            self.sweep.replace(pages, staged, queues.sweep.iter().map(|handle| handle.0).collect())?
+            self.sweep.replace(pages, staged, &encoded(&queues.sweep), SWEEP_INLINE)?
         };
         let intents = if queues.intents == self.queues.intents {
             self.intents.duplicate()?
         } else {
-            self.intents.replace(pages, staged, queues.intents.iter().map(|tag| tag.0).collect())?
+            let tags: Vec<_> = queues.intents.iter().map(|tag| tag.0).collect();
+            self.intents.replace(pages, staged, &tags, INTENTS_INLINE)?
         };
         let next = Self { keys, created: self.created, queues, last_deletion, mark, sweep, intents };
         let page = staged.write(&pages.vault, PageKind::Vault, next.encode().map_err(malformed("vault"))?)?;
@@ -140,8 +143,9 @@ impl VaultPage {
             .put(&last.root_before)?
             .put(&last.time.to_be_bytes())?
             .put(&last.removed.to_be_bytes())?;
-        put_inline(&mut page, self.queues.sweep.iter().map(|handle| &handle.0))?;
-        put_inline(&mut page, self.queues.intents.iter().map(|tag| &tag.0))?;
+        put_inline(&mut page, &encoded(&self.queues.sweep), SWEEP_INLINE)?;
+        let tags: Vec<_> = self.queues.intents.iter().map(|tag| tag.0).collect();
+        put_inline(&mut page, &tags, INTENTS_INLINE)?;
         // A mark is never before the making of the vault, and a counter's worth of seconds lasts 136 years.
         let time = self.mark.time.saturating_sub(self.created);
         page.put(&self.mark.boot.to_be_bytes())?
@@ -158,7 +162,7 @@ impl VaultPage {
             anchor: AnchorKey::from_slice(fields.take(32)?).map_err(|_| Malformed)?,
         };
         let created = fields.i64()?;
-        let (sweep, handles) = (Stored::headed(fields.page_ref()?), fields.u32()? as usize);
+        let (sweep, erased) = (Stored::headed(fields.page_ref()?), fields.u32()? as usize);
         let (intents, tags) = (Stored::headed(fields.page_ref()?), fields.u32()? as usize);
         let last_deletion = LastDeletion {
             generation_before: fields.u64()?,
@@ -167,8 +171,11 @@ impl VaultPage {
             time: fields.i64()?,
             removed: fields.u32()?,
         };
-        let (sweep_queue, intent_queue) =
-            (Queue::decode(&mut fields, handles)?, Queue::decode(&mut fields, tags)?);
+        let sweep_queue = Queue::decode(&mut fields, erased, SWEEP_INLINE)?;
+        if let Queue::Inline(inline) = &sweep_queue {
+            entries(inline)?;
+        }
+        let intent_queue = Queue::decode(&mut fields, tags, INTENTS_INLINE)?;
         let (boot, steady) = (fields.u32()?, fields.u32()?);
         let mark = Mark { boot, steady, time: created.checked_add(fields.u32()?.into()).ok_or(Malformed)? };
         fields.end()?;
@@ -179,38 +186,42 @@ impl VaultPage {
     /// See [`crate::fuzzing`]: the page written again; `None` if it is no vault page, or one with queues too long to be made up.
     pub(crate) fn written_again(body: &PageBody) -> Option<Result<PageBody, Malformed>> {
         let Decoded { mut vault, sweep, intents } = Self::decode(body).ok()?;
-        let made_up = |queue| match queue {
-            Queue::Inline(entries) => Some(entries),
-            Queue::Chained(entries) => (entries < 1000).then(|| vec![[0; ENTRY]; entries]),
-        };
-        vault.queues.sweep = made_up(sweep)?.into_iter().map(Handle).collect();
-        vault.queues.intents = made_up(intents)?.into_iter().map(Tag).collect();
+        vault.queues.sweep = entries(&sweep.made_up()?).ok()?;
+        vault.queues.intents = intents.made_up()?.into_iter().map(Tag).collect();
         Some(vault.encode())
     }
 }
 
 struct Decoded {
     vault: VaultPage,
-    sweep: Queue,
-    intents: Queue,
+    sweep: Queue<{ SweepEntry::LEN }>,
+    intents: Queue<TAG>,
 }
 
 /// A queue as the vault page tells it.
-enum Queue {
+enum Queue<const ENTRY: usize> {
     Inline(Vec<[u8; ENTRY]>),
     /// So many entries in the chain.
     Chained(usize),
 }
 
-impl Queue {
-    fn decode(fields: &mut Reader<'_>, entries: usize) -> Result<Self, Malformed> {
-        if entries > INLINE {
-            fields.zeros(INLINE * ENTRY)?;
+impl<const ENTRY: usize> Queue<ENTRY> {
+    fn decode(fields: &mut Reader<'_>, entries: usize, most: usize) -> Result<Self, Malformed> {
+        if entries > most {
+            fields.zeros(most * ENTRY)?;
             return Ok(Self::Chained(entries));
         }
         let inline = fields.take(entries * ENTRY)?.as_chunks().0.to_vec();
-        fields.zeros((INLINE - entries) * ENTRY)?;
+        fields.zeros((most - entries) * ENTRY)?;
         Ok(Self::Inline(inline))
+    }
+
+    /// See [`VaultPage::written_again`].
+    fn made_up(self) -> Option<Vec<[u8; ENTRY]>> {
+        match self {
+            Self::Inline(entries) => Some(entries),
+            Self::Chained(entries) => (entries < 1000).then(|| vec![[0; ENTRY]; entries]),
+        }
     }
 
     /// All entries; `stored` learns where they stand. A queue that stands in the page has no chain.
@@ -238,14 +249,15 @@ impl Stored {
     }
 
     /// Where the changed queue stands; a list that is too long for the vault page is written.
-    fn replace(
+    fn replace<const ENTRY: usize>(
         &self,
         pages: &Pages,
         staged: &mut Staged,
-        entries: Vec<[u8; ENTRY]>,
+        entries: &[[u8; ENTRY]],
+        most: usize,
     ) -> Result<Self, KeyringError> {
         staged.dead.extend(&self.pages);
-        if entries.len() <= INLINE {
+        if entries.len() <= most {
             return Ok(Self::default());
         }
         let before = staged.pages.len();
@@ -254,28 +266,38 @@ impl Stored {
     }
 }
 
-fn put_inline<'a>(
+fn put_inline<const ENTRY: usize>(
     page: &mut BodyWriter,
-    entries: impl ExactSizeIterator<Item = &'a [u8; ENTRY]>,
+    entries: &[[u8; ENTRY]],
+    most: usize,
 ) -> Result<(), Malformed> {
-    let inline = if entries.len() <= INLINE { entries.len() } else { 0 };
-    for entry in entries.take(inline) {
-        page.put(entry)?;
-    }
-    page.skip((INLINE - inline) * ENTRY)?;
+    let inline = if entries.len() <= most { entries } else { &[] };
+    page.put(inline.as_flattened())?.skip((most - inline.len()) * ENTRY)?;
     Ok(())
+}
+
+fn encoded(entries: &[SweepEntry]) -> Vec<[u8; SweepEntry::LEN]> {
+    entries.iter().map(SweepEntry::encode).collect()
+}
+
+fn entries(stored: &[[u8; SweepEntry::LEN]]) -> Result<Vec<SweepEntry>, Malformed> {
+    stored.iter().map(|entry| SweepEntry::decode(entry)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use oubliette_crypto::VaultId;
+    use oubliette_crypto::{Handle, VaultId};
     use oubliette_engine::MemoryPages;
 
     use super::*;
 
     const MARK: Mark = Mark { boot: 3, steady: 4, time: 1_000 };
+
+    fn erased(number: u8) -> Vec<SweepEntry> {
+        (0..number).map(|n| SweepEntry::given_up(Handle([n; 16]), 7, 8)).collect()
+    }
 
     /// A page store and what a commit puts into it.
     fn written(vault: &VaultPage, queues: Queues) -> (Pages, VaultPage, PageRef, usize) {
@@ -291,12 +313,10 @@ mod tests {
     fn a_short_queue_stands_in_the_page_and_a_long_one_in_a_chain() {
         let fresh = VaultPage::fresh(7, MARK).unwrap();
         for (sweep, intents, expected) in
-            [(0, 0, 1), (1, 23, 1), (23, 0, 1), (24, 3, 2), (0, 24, 2), (100, 59, 5)]
+            [(0, 0, 1), (1, 14, 1), (4, 0, 1), (5, 3, 2), (0, 15, 2), (15, 59, 6)]
         {
-            let queues = Queues {
-                sweep: (0..sweep).map(|n| Handle([n; 16])).collect(),
-                intents: (0..intents).map(|n| Tag([n; 16])).collect(),
-            };
+            let queues =
+                Queues { sweep: erased(sweep), intents: (0..intents).map(|n| Tag([n; 16])).collect() };
             let (pages, next, page, count) = written(&fresh, queues.clone());
             assert_eq!(count, expected, "{sweep} and {intents}");
             let read = VaultPage::read(&mut |kind, page| pages.read_stored(kind, page), &page).unwrap();
@@ -308,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_does_not_change_keeps_its_chain() {
-        let queues = Queues { sweep: (0..50).map(|n| Handle([n; 16])).collect(), intents: Vec::new() };
+        let queues = Queues { sweep: erased(50), intents: Vec::new() };
         let (pages, vault, _, _) = written(&VaultPage::fresh(7, MARK).unwrap(), queues.clone());
         let mut staged = Staged::default();
         let blocked = Queues { intents: vec![Tag([1; 16])], ..queues };
@@ -330,7 +350,7 @@ mod tests {
             &PageRef::generate().unwrap(),
         );
         assert!(matches!(read, Err(KeyringError::Corrupt { role: "vault" })));
-        for byte in [228, 228 + 23 * 16, 963] {
+        for byte in [228, 228 + 4 * 128, 963] {
             let mut body = VaultPage::fresh(7, MARK).unwrap().encode().unwrap();
             body.expose_mut()[byte] = 1;
             assert!(VaultPage::decode(&body).is_err(), "{byte}");

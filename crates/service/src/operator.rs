@@ -1,5 +1,6 @@
 //! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
 
+use data_encoding::HEXLOWER;
 use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,12 @@ pub struct Erasure {
     pub cell_class: String,
     /// Operations that were in flight and have ended.
     pub leases_drained: u32,
+    /// Which deletion this was, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// Told once, hex: keep it with the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
 }
 
 /// A person, without content.
@@ -302,6 +309,8 @@ impl From<ErasureRecord> for Erasure {
             root_after: record.root_after,
             cell_class: record.cell_class,
             leases_drained: record.leases_drained,
+            job: record.job,
+            salt: record.salt.map(|salt| HEXLOWER.encode(salt.expose())),
         }
     }
 }

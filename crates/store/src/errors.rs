@@ -50,6 +50,15 @@ pub enum VaultError {
     /// A legal hold stands.
     #[error("a legal hold stands on this person; lift it, or wait until it has expired")]
     Held,
+    /// The cooling-off period of a deletion is over.
+    #[error("the cooling-off period is over; the deletion cannot be taken back any more")]
+    DeletionDue,
+    /// What was approved is not what stands.
+    #[error("this is not what waits for approval now; read the deletion again, and approve that or leave it")]
+    ApprovalMismatch,
+    /// Whoever asked cannot also approve.
+    #[error("whoever asked for it cannot approve it; a second person must")]
+    SecondPersonRequired,
     /// The person is, or may be, under 14, and no guardian has consented.
     #[error("this person may be under 14 and no guardian's consent is recorded; record it first")]
     GuardianConsentRequired,

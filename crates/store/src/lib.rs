@@ -42,6 +42,7 @@ mod check;
 mod consents;
 mod counters;
 mod credentials;
+mod deletion;
 mod errors;
 mod expiry;
 mod export;
@@ -95,9 +96,9 @@ pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};
 pub use once::{Earlier, KeptAnswer, MAX_ONCE_KEY, Once};
 pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, Steady, SystemClock, VaultOptions, steady};
-pub use oubliette_crypto::Pseudonym;
 /// Where secrets are released to.
 pub use oubliette_crypto::hpke::{ReleaseKeyId, ReleasePublicKey};
+pub use oubliette_crypto::{Pseudonym, ReceiptSalt};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use policy::{ConsentRule, Policy, RecordRule, Retention};
 pub use quota::{Quota, Quotas};

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use data_encoding::HEXLOWER;
-use oubliette_keyring::{ErasureOutcome as Keys, KeyringError, LedgerError, UserId};
+use oubliette_keyring::{ErasureOutcome as Keys, KeyringError, LedgerError, ReceiptSalt, UserId};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -99,6 +99,10 @@ pub struct ErasureRecord {
     pub cell_class: String,
     /// Readers and writers that were cancelled.
     pub leases_drained: u32,
+    /// Which deletion this was, in hexadecimal; `None` once nothing knows it any more.
+    pub job: Option<String>,
+    /// Told once, by the call that asked for this deletion: with it, the user id and the job a receipt is shown to be this person's.
+    pub salt: Option<ReceiptSalt>,
 }
 
 /// A person's content. A cheap clone; every call answers [`VaultError::SubjectErased`] once the person is erased.
@@ -137,35 +141,6 @@ impl Vault {
     pub fn subject(&self, user: &str) -> Result<Subject, VaultError> {
         let keys = self.inner.keyring.subject(&user_id(user)?)?;
         Ok(Subject { person: Person { vault: self.inner.clone(), keys } })
-    }
-
-    /// Erases at once: when this returns, the keys are gone from every current store, readers and writers are cancelled, and
-    /// what is left of the content, wherever it was copied, is noise. Rows and blobs are removed by [`Vault::sweep`]. One outcome
-    /// for each user, in order. Takes the same time whatever the person stored.
-    ///
-    /// # Errors
-    /// [`VaultError::Busy`] if a reader does not let go: the erasure is durable, call again to wait for its end.
-    pub fn erase(&self, users: &[&str]) -> Result<Vec<ErasureOutcome>, VaultError> {
-        let ids = users.iter().map(|user| user_id(user)).collect::<Result<Vec<_>, _>>()?;
-        let mut handles: Vec<_> = ids
-            .iter()
-            .filter_map(|id| self.inner.keyring.subject(id).ok())
-            .map(|keys| keys.handle())
-            .collect();
-        let outcomes = self.inner.keyring.erase(&ids);
-        // Whoever was blocked before this call has no subject, but an operation that an earlier call did not wait for may have kept
-        // something since.
-        handles.extend(outcomes.iter().flatten().filter_map(|outcome| match outcome {
-            Keys::Erased(record) | Keys::AlreadyErased(record) => Some(record.handle),
-            Keys::Held | Keys::Unknown => None,
-        }));
-        // Also after an error: it may have come after the erasure was durable, and what was kept is only kept for speed.
-        for handle in handles {
-            self.inner.names.forget_person(handle);
-            self.inner.conversations.forget_person(handle);
-            self.inner.usages.forget_person(handle);
-        }
-        Ok(outcomes?.into_iter().map(ErasureOutcome::from).collect())
     }
 }
 
@@ -225,7 +200,7 @@ impl From<Keys> for ErasureOutcome {
             Keys::Erased(record) => Self::Erased(record.into()),
             Keys::AlreadyErased(record) => Self::AlreadyErased(record.into()),
             Keys::Held => Self::Held,
-            Keys::Unknown => Self::Unknown,
+            Keys::Unknown | Keys::NotDue | Keys::InUse(_) | Keys::Kept(_) => Self::Unknown,
         }
     }
 }
@@ -240,6 +215,8 @@ impl From<oubliette_keyring::ErasureRecord> for ErasureRecord {
             root_after: HEXLOWER.encode(&record.root_after),
             cell_class: record.cell_class.to_string(),
             leases_drained: record.leases_drained,
+            job: record.job.map(|job| job.to_string()),
+            salt: None,
         }
     }
 }
@@ -256,6 +233,10 @@ impl Serialize for ErasureRecord {
             root_after: &'a str,
             cell_class: &'a str,
             leases_drained: u32,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            job: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            salt: Option<String>,
         }
         let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.erased_at) * 1000);
         let erased_at = time.ok().and_then(|time| time.format(&Rfc3339).ok());
@@ -269,6 +250,8 @@ impl Serialize for ErasureRecord {
             root_after: &self.root_after,
             cell_class: &self.cell_class,
             leases_drained: self.leases_drained,
+            job: self.job.as_deref(),
+            salt: self.salt.as_ref().map(|salt| HEXLOWER.encode(salt.expose())),
         }
         .serialize(serializer)
     }
@@ -289,6 +272,7 @@ impl From<KeyringError> for VaultError {
             KeyringError::Unknown => Self::SubjectUnknown,
             KeyringError::Blocked => Self::SubjectBlocked,
             KeyringError::Held => Self::Held,
+            KeyringError::DeletionDue => Self::DeletionDue,
             KeyringError::Erased { at, .. } => Self::SubjectErased { erased_at: seconds(at) },
             KeyringError::Forgotten => Self::Forgotten,
             KeyringError::LeasesHeld { .. } => Self::Busy,

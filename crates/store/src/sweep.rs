@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use oubliette_crypto::{Branch, Class, Handle};
 use oubliette_engine::Row;
-use oubliette_keyring::KeyringError;
+use oubliette_keyring::{KeyringError, SweepEntry};
 
 use crate::locks::lock;
 use crate::person::{BATCH_ROWS, Person};
@@ -70,15 +70,13 @@ impl Vault {
         let mut budget = max_rows;
         let queue = inner.keyring.sweep_queue();
         let mut swept = Vec::new();
-        for handle in &queue {
+        for SweepEntry { handle, .. } in &queue {
             if !inner.sweep_person(handle, &mut budget, &mut report)? {
                 break;
             }
             swept.push(*handle);
         }
-        if !swept.is_empty() {
-            inner.keyring.swept(&swept)?;
-        }
+        inner.leave_queue(&swept)?;
         report.left = (queue.len() - swept.len()) as u64;
         if report.left == 0 && budget > 0 {
             self.expire(budget)?;
@@ -217,7 +215,7 @@ fn told<T>(done: Result<T, VaultError>) -> Result<Option<T>, VaultError> {
 
 impl Inner {
     /// True if nothing is left of this person.
-    fn sweep_person(
+    pub(crate) fn sweep_person(
         &self,
         handle: &Handle,
         budget: &mut usize,

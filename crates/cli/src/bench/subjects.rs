@@ -115,7 +115,8 @@ impl At<'_> {
 
     /// What the sweeper says when it is done; there are no rows here.
     fn sweep(&self) -> Result<(), BenchError> {
-        Ok(self.plane.keyring.swept(&self.plane.keyring.sweep_queue())?)
+        let swept: Vec<_> = self.plane.keyring.sweep_queue().iter().map(|entry| entry.handle).collect();
+        Ok(self.plane.keyring.swept(&swept)?)
     }
 
     /// The n-th of `all` people for one of several purposes, none of whom was there at the size before, which was a tenth.

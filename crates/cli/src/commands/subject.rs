@@ -82,13 +82,21 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             lines
         }),
         Answer::Erased(record) => output.result(&record, || {
-            vec![
+            let mut lines = vec![
                 format!("{} at {}", record.state, record.erased_at),
                 format!("root generation {} -> {}", record.generation_before, record.generation_after),
                 format!("root before {}", record.root_before),
                 format!("root after  {}", record.root_after),
                 format!("cell class {}, operations drained {}", record.cell_class, record.leases_drained),
-            ]
+            ];
+            lines.extend(record.job.iter().map(|job| format!("job         {job}")));
+            lines.extend(
+                record
+                    .salt
+                    .iter()
+                    .map(|salt| format!("salt        {salt}  (told once: keep it with the receipt)")),
+            );
+            lines
         }),
         Answer::Fsck(_) | Answer::Status(_) | Answer::Incident(_) => {
             return Err(CliError::Usage(

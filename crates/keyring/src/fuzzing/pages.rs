@@ -4,6 +4,7 @@ use oubliette_crypto::{Handle, Tag};
 
 use super::{body, trimmed};
 use crate::due::Mark;
+use crate::sweep_entry::SweepEntry;
 use crate::vault_page::{LastDeletion, VaultPage};
 
 /// Input: the page's plaintext.
@@ -26,7 +27,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     };
     let deleted = trimmed(&vault.encode().unwrap());
     vault.mark = Mark { boot: 7, steady: 9, time: 1_700_000_002 };
-    vault.queues.sweep = vec![Handle([1; 16])];
+    vault.queues.sweep = vec![SweepEntry::given_up(Handle([1; 16]), 1_700_000_003, 9)];
     vault.queues.intents = vec![Tag([2; 16]); 3];
     vec![Vec::new(), fresh, deleted, trimmed(&vault.encode().unwrap())]
 }

@@ -1,7 +1,9 @@
 //! The keyring's own face: opening, people, and housekeeping.
 
 mod census;
+mod deletion;
 mod due;
+mod leaving;
 mod people;
 mod secrets;
 mod verify;
@@ -16,16 +18,18 @@ use oubliette_crypto::{AnchorKey, Handle, PageBody, PageKind, PageRef, RootKey, 
 use oubliette_engine::PageStore;
 
 use crate::cell::{ErasureClass, RootCell};
-use crate::core::{Core, Found, KeyringOptions};
+use crate::core::{Core, KeyringOptions};
 use crate::error::KeyringError;
 use crate::ledger::RootLedger;
-use crate::person::State;
 use crate::records::CutRecord;
 use crate::recovery::{self, Parts};
+use crate::sweep_entry::SweepEntry;
 use crate::tree::{Entry, Walker, walk};
 use crate::user::UserId;
 use crate::writer::{Facts, Op, Outcome, Reply, Writer};
 
+pub use deletion::{Deletion, Intent, Requested};
+pub use leaving::Erasure;
 pub use secrets::MemorySecret;
 pub use verify::VerifyReport;
 
@@ -147,34 +151,14 @@ impl Keyring {
         Ok(cut_record(&self.call(Op::Rotate)?.facts))
     }
 
-    /// Handles of erased people whose rows may still lie about.
-    pub fn sweep_queue(&self) -> Vec<Handle> {
+    /// Erased people whose rows may still lie about, or whose receipt is not written.
+    pub fn sweep_queue(&self) -> Vec<SweepEntry> {
         self.core.root().vault.queues.sweep.clone()
     }
     /// Takes handles whose rows are gone off the sweep queue.
     pub fn swept(&self, handles: &[Handle]) -> Result<(), KeyringError> {
         self.call(Op::Swept { handles: handles.to_vec() })?;
         Ok(())
-    }
-
-    /// People who are blocked and whose erasure was not finished: whoever opens the vault goes on with them. Somebody whose state
-    /// page is lost has no name here; `erase` by their user id still works.
-    pub fn intents(&self) -> Result<Vec<(Handle, UserId)>, KeyringError> {
-        self.core.healthy()?;
-        let root = self.core.root();
-        let mut open = |kind, page: &PageRef| self.core.pages.read_stored(kind, page);
-        let mut waiting = Vec::new();
-        for tag in &root.vault.queues.intents {
-            let Found::Person { state, blocked: true, .. } = self.core.find(&root, *tag)? else { continue };
-            match State::read_identity(&mut open, &state) {
-                Ok(identity) => waiting.push((identity.handle, identity.user)),
-                Err(KeyringError::Corrupt { role }) => {
-                    tracing::warn!(role, "an erasure waits for a lost person")
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(waiting)
     }
 
     /// Removes the fences whose time is over; answers how many. Walks the whole tree: once a day.

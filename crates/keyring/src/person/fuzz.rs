@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken promise is told by a panic")]
 
 use oubliette_crypto::cover::CoverForm;
-use oubliette_crypto::{Branch, Class, CryptoError, Handle, Leaf, PageRef, Path};
+use oubliette_crypto::{Branch, Class, CryptoError, Handle, JobId, Leaf, PageRef, Path};
 
-use super::{Hold, Restrictions, State};
+use super::{DeletionRequest, Hold, Overriding, Reason, Restrictions, State};
 use crate::fuzzing::{body, trimmed};
 use crate::user::UserId;
 
@@ -30,7 +30,33 @@ pub(crate) fn restrictions_seeds() -> Vec<Vec<u8>> {
     {
         restrictions.promise(path, due).unwrap();
     }
-    vec![Vec::new(), one, two, three, restrictions.encode().unwrap().to_vec()]
+    let four = restrictions.encode().unwrap().to_vec();
+    let mut deletion = DeletionRequest {
+        job: JobId([3; 16]),
+        binding: [4; 32],
+        requested: 1_700_000_000,
+        due: 1_700_604_800,
+        reason: Reason::new("account_closed").unwrap(),
+        by_operator: false,
+        blocked: None,
+        kept_until: 0,
+        overriding: None,
+    };
+    let five = Restrictions { deletion: Some(deletion.clone()), ..Restrictions::default() };
+    (deletion.by_operator, deletion.blocked, deletion.kept_until) =
+        (true, Some(1_700_604_801), 1_800_000_000);
+    deletion.overriding = Some(Overriding {
+        cooling_off: true,
+        holds: true,
+        due: 1_700_000_000,
+        asked: 1_700_000_001,
+        expires: 1_700_086_401,
+        by: [5; 16],
+        approved: Some([6; 16]),
+    });
+    restrictions.deletion = Some(deletion);
+    let six = restrictions.encode().unwrap().to_vec();
+    vec![Vec::new(), one, two, three, four, five.encode().unwrap().to_vec(), six]
 }
 
 /// Input: the state page's plaintext.

@@ -1,5 +1,6 @@
 //! A person in memory: one shared object per person however many hold it, so that a cut or an erasure reaches every holder.
 
+mod deletion;
 pub(crate) mod fuzz;
 mod gate;
 mod holds;
@@ -13,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use oubliette_crypto::cover::Cover;
 use oubliette_crypto::{ObjectKey, Path, Tag};
 
+pub use deletion::{DeletionRequest, MAX_DELETION_REASON, Overriding, Reason};
 pub(crate) use gate::{Gate, Standing};
 pub use gate::{KeyLease, OperationGuard};
 pub use holds::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, Waiting};

@@ -4,8 +4,9 @@ mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oubliette_crypto::{Handle, Path};
+use oubliette_crypto::{Handle, JobId, Path};
 
+use super::deletion::{DeletionRequest, Overriding};
 use super::holds::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, MAX_HOLDS, MAX_WAITING, Waiting};
 use crate::error::KeyringError;
 
@@ -33,6 +34,8 @@ pub struct Restrictions {
     pub holds: BTreeMap<String, Hold>,
     /// Deletions that wait.
     pub waiting: Waiting,
+    /// The deletion of the person that was asked for.
+    pub deletion: Option<DeletionRequest>,
 }
 
 /// One change of a person's restrictions.
@@ -56,6 +59,14 @@ pub enum RestrictionChange {
     PlaceHold(String, Hold),
     /// Lift a hold.
     LiftHold(String),
+    /// The person is to be deleted. Nothing if that was asked for before.
+    RequestDeletion(Box<DeletionRequest>),
+    /// They are not, unless the deletion is due already.
+    CancelDeletion(JobId),
+    /// The deletion is to override something, once a second person says yes.
+    Override(JobId, Overriding),
+    /// The second person says yes to just this.
+    Approve(JobId, Overriding, [u8; 16]),
 }
 
 impl Restrictions {
@@ -64,8 +75,13 @@ impl Restrictions {
         self.holds.values().any(|hold| hold.stands(now))
     }
 
-    /// Applies a change; false if nothing changed.
-    pub(crate) fn apply(&mut self, change: RestrictionChange) -> Result<bool, KeyringError> {
+    /// Whether a deletion was asked for whose cooling-off period is over.
+    pub fn is_leaving(&self, now: i64) -> bool {
+        self.deletion.as_ref().is_some_and(|deletion| deletion.due <= now)
+    }
+
+    /// Applies a change at a moment, in seconds since the Unix epoch; false if nothing changed.
+    pub(crate) fn apply(&mut self, change: RestrictionChange, now: i64) -> Result<bool, KeyringError> {
         let changed = match change {
             RestrictionChange::FollowPlay(on) => std::mem::replace(&mut self.follow_play_off, !on) == on,
             RestrictionChange::Foreign(foreign) => std::mem::replace(&mut self.foreign, foreign) != foreign,
@@ -89,11 +105,46 @@ impl Restrictions {
                 changed
             }
             RestrictionChange::LiftHold(id) => self.holds.remove(&id).is_some(),
+            RestrictionChange::RequestDeletion(request) => {
+                let new = self.deletion.is_none();
+                self.deletion.get_or_insert(*request);
+                new
+            }
+            RestrictionChange::CancelDeletion(job) => {
+                if self.deletion_of(job).is_some_and(|deletion| deletion.due <= now) {
+                    return Err(KeyringError::DeletionDue);
+                }
+                self.deletion.take_if(|deletion| deletion.job == job).is_some()
+            }
+            RestrictionChange::Override(job, overriding) => match self.deletion_of(job) {
+                Some(deletion) if deletion.approved().is_none() => {
+                    deletion.overriding = Some(Overriding { approved: None, ..overriding });
+                    true
+                }
+                _ => false,
+            },
+            RestrictionChange::Approve(job, overriding, by) => match self.deletion_of(job) {
+                Some(deletion)
+                    if deletion.overriding.as_ref() == Some(&overriding)
+                        && overriding.approved.is_none()
+                        && overriding.by != by
+                        && now < overriding.expires =>
+                {
+                    deletion.due = deletion.due.min(overriding.due);
+                    deletion.overriding = Some(Overriding { approved: Some(by), ..overriding });
+                    true
+                }
+                _ => false,
+            },
         };
         limit("the number of withdrawn purposes", self.withdrawn.len(), MAX_WITHDRAWN)?;
         limit("the number of blocked peers", self.blocked_peers.len(), MAX_BLOCKED)?;
         limit("the number of holds", self.holds.len(), MAX_HOLDS)?;
         Ok(changed)
+    }
+
+    fn deletion_of(&mut self, job: JobId) -> Option<&mut DeletionRequest> {
+        self.deletion.as_mut().filter(|deletion| deletion.job == job)
     }
 
     /// Promises a cut, not to happen before `due`; false if it was promised already.
@@ -119,7 +170,7 @@ impl Restrictions {
 
     /// Whether time will change something here, or a hold stands in the way of an erasure.
     pub(crate) fn waits(&self) -> bool {
-        !self.holds.is_empty() || !self.waiting.is_empty()
+        !self.holds.is_empty() || !self.waiting.is_empty() || self.deletion.is_some()
     }
 }
 

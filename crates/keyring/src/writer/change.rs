@@ -29,7 +29,9 @@ impl Plan<'_> {
         let page = match self.core.find(self.root, tag)? {
             Found::Person { blocked: true, .. } => return Err(KeyringError::Blocked),
             Found::Person { state, .. } => state,
-            Found::Fence(fence) if fence.handle == handle => return Err(self.core.erased(&fence)?),
+            Found::Fence(fence) if fence.handle == handle => {
+                return Err(self.core.erased(self.root, &fence)?);
+            }
             Found::Fence(_) | Found::Nobody => return Err(KeyringError::Unknown),
         };
         let state = State::read(&self.core.pages, &page)?;
@@ -56,19 +58,6 @@ impl Plan<'_> {
         Ok(Outcome::Count(changed))
     }
 
-    /// Whether a hold stands on somebody. Where damage hides it, one might.
-    pub(super) fn is_held(&self, page: &PageRef) -> Result<bool, KeyringError> {
-        match State::read(&self.core.pages, page) {
-            Ok(state) => Ok(state.restrictions.is_held(self.moment.due)),
-            Err(KeyringError::Corrupt { .. }) => {
-                let open = &mut |kind, page: &PageRef| self.core.pages.read_stored(kind, page);
-                // Without the state page itself there is nothing that a hold could keep.
-                Ok(State::read_identity(open, page).is_ok())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     fn change_state(
         &mut self,
         tag: Tag,
@@ -78,9 +67,10 @@ impl Plan<'_> {
     ) -> Result<Outcome, KeyringError> {
         let now = self.moment.due;
         let holds = state.restrictions.holds.clone();
+        let asked = state.restrictions.deletion.is_some();
         let mut restricted = false;
         for change in wanted.changes {
-            restricted |= state.restrictions.apply(change)?;
+            restricted |= state.restrictions.apply(change, now)?;
         }
         let mut waits = false;
         let mut cuts = Vec::new();
@@ -97,11 +87,11 @@ impl Plan<'_> {
             cuts.clone_from(&wanted.paths);
         }
         let (ripened, due) = state.restrictions.ripen(now);
-        cuts.extend(due);
-        // The reason of a hold that is over is forgotten with it.
+        cuts.extend_from_slice(&due);
+        // The reason of a hold that is over is forgotten with it, and that somebody wanted to leave who stays.
         let left = &state.restrictions.holds;
         let kept = |(id, hold): (&String, &Hold)| left.get(id).is_some_and(|now| now.reason == hold.reason);
-        let over = !holds.iter().all(kept);
+        let over = !holds.iter().all(kept) || (asked && state.restrictions.deletion.is_none());
         let cut = self.cut(&mut state, &cuts)?;
         if cut || restricted || ripened {
             let next = state.write(&self.core.pages, &mut self.work.staged)?;
@@ -116,10 +106,11 @@ impl Plan<'_> {
                 blocked: false,
                 waits: flag,
             }));
-            self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: wanted.paths });
+            let cut_now = wanted.paths.iter().chain(&due).copied().collect();
+            self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: cut_now });
             self.work.deletion |= cut || over;
         }
-        Ok(Outcome::Waits(waits))
+        Ok(Outcome::Cut { waits, ripened: due })
     }
 
     fn cut(&mut self, state: &mut State, paths: &[Path]) -> Result<bool, KeyringError> {

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use oubliette_crypto::kdf::{derive_root_key, derive_root_page_key};
-use oubliette_crypto::{CellShare, CryptoError, Handle, PageHeader, PageKind, Path, RootKey, Tag, seal_page};
+use oubliette_crypto::{
+    CellShare, CryptoError, Handle, JobId, PageHeader, PageKind, Path, RootKey, Tag, seal_page,
+};
 use sha2::{Digest, Sha256};
 
 use super::load::Load;
@@ -17,6 +19,7 @@ use crate::error::{KeyringError, malformed};
 use crate::pages::Staged;
 use crate::person::{Person, Standing, State};
 use crate::records::{ErasureRecord, Fence};
+use crate::sweep_entry::SweepEntry;
 use crate::tree::{self, Change, Child, Children, RootNode};
 use crate::vault_page::{LastDeletion, Queues};
 
@@ -39,8 +42,8 @@ pub(super) struct Work {
     pub(super) persons: i64,
     /// Entries removed or replaced by a fence.
     pub(super) removed: u32,
-    /// Handles whose rows are to be swept, and those whose rows were.
-    pub(super) sweep: Vec<Handle>,
+    /// Whose rows are to be swept, and those whose rows were.
+    pub(super) sweep: Vec<SweepEntry>,
     pub(super) swept: HashSet<Handle>,
     /// People blocked, and those erased.
     pub(super) intents: Vec<Tag>,
@@ -69,6 +72,7 @@ pub(super) enum Publish {
     Erase {
         tag: Tag,
         fence: Fence,
+        job: Option<JobId>,
     },
     /// Whoever holds them must ask again.
     Drop {
@@ -108,7 +112,7 @@ impl Work {
     /// The queues after this commit.
     fn queues(&self, now: &Queues) -> Queues {
         let mut next = now.clone();
-        next.sweep.retain(|handle| !self.swept.contains(handle));
+        next.sweep.retain(|entry| !self.swept.contains(&entry.handle));
         next.sweep.extend(&self.sweep);
         let erased: HashSet<&Tag> = self.erased.iter().collect();
         next.intents.retain(|tag| !erased.contains(tag));
@@ -298,9 +302,9 @@ fn tell(core: &Core, publish: Publish, facts: &Facts) {
                 person.stop(Standing::Blocked);
             }
         }
-        Publish::Erase { tag, fence } => {
+        Publish::Erase { tag, fence, job } => {
             if let Some(person) = people.get(&tag) {
-                person.stop(Standing::Erased(Box::new(erasure_record(&fence, facts))));
+                person.stop(Standing::Erased(Box::new(erasure_record(&fence, job, facts))));
             }
             people.remove(&tag);
         }
@@ -330,7 +334,7 @@ fn stop_the_lost(core: &Core, root: &Root) -> Result<(), KeyringError> {
 }
 
 /// What is told about an erasure that this commit made.
-pub(crate) fn erasure_record(fence: &Fence, facts: &Facts) -> ErasureRecord {
+pub(crate) fn erasure_record(fence: &Fence, job: Option<JobId>, facts: &Facts) -> ErasureRecord {
     ErasureRecord {
         handle: fence.handle,
         erased_at: fence.erased_at,
@@ -340,6 +344,7 @@ pub(crate) fn erasure_record(fence: &Fence, facts: &Facts) -> ErasureRecord {
         root_after: facts.root_after,
         cell_class: facts.cell_class,
         leases_drained: fence.leases_drained,
+        job,
     }
 }
 

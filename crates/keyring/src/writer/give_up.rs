@@ -11,6 +11,7 @@ use super::prepare::Plan;
 use crate::core::{Core, Found, Root};
 use crate::error::KeyringError;
 use crate::person::{State, load_cover};
+use crate::sweep_entry::SweepEntry;
 use crate::tree::{self, Change, Entry, EntryKey, EntryKind, Walker, walk};
 
 impl Plan<'_> {
@@ -40,13 +41,14 @@ impl Plan<'_> {
             self.work.removed.saturating_add(u32::try_from(nowhere.len()).unwrap_or(u32::MAX));
         for Lost { tag, state, blocked, handle } in &lost {
             if *blocked {
-                self.erase_one(*tag, state, 0)?;
+                self.erase_lost(*tag, state)?;
                 continue;
             }
             tracing::error!("a person whose state is lost is given up");
             self.work.changes.push(Change::remove((*tag, EntryKind::Person)));
             self.work.staged.dead.push(state.id);
-            self.work.sweep.extend(*handle);
+            let (now, generation) = (self.moment.now, self.moment.generation);
+            self.work.sweep.extend(handle.map(|handle| SweepEntry::given_up(handle, now, generation)));
             self.work.persons -= 1;
             self.work.removed = self.work.removed.saturating_add(1);
         }

@@ -6,6 +6,7 @@
 mod change;
 mod commit;
 mod give_up;
+mod leave;
 mod load;
 mod op;
 mod prepare;
@@ -19,7 +20,7 @@ use oubliette_crypto::{PageId, RootKey};
 use crate::core::Core;
 use crate::error::KeyringError;
 pub(crate) use commit::{erasure_record, seal_root};
-pub(crate) use op::{Blocking, Facts, Op, Outcome, Reply};
+pub(crate) use op::{Blocking, Erased, Facts, Leaving, Op, Outcome, Reply};
 pub(crate) use queue::Queue;
 
 use commit::Work;

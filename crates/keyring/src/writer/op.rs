@@ -6,8 +6,9 @@ use oubliette_crypto::{Handle, PageId, Path, Tag};
 
 use crate::core::Core;
 use crate::ledger::RootRecord;
-use crate::person::RestrictionChange;
+use crate::person::{DeletionRequest, RestrictionChange};
 use crate::records::{Fence, PlacedFence};
+use crate::sweep_entry::SweepEntry;
 use crate::user::UserId;
 
 /// One operation. All of it happens in one commit or nothing does.
@@ -21,13 +22,13 @@ pub(crate) enum Op {
     BulkCreate {
         users: Arc<Vec<UserId>>,
     },
-    /// Distinct tags.
+    /// Distinct people.
     Block {
-        tags: Vec<Tag>,
+        people: Vec<Leaving>,
     },
-    /// Distinct tags of blocked people, each with the number of leases drained.
+    /// Distinct people who are blocked, each with the number of leases drained.
     Erase {
-        people: Vec<(Tag, u32)>,
+        people: Vec<(Leaving, u32)>,
     },
     /// Cuts and changed restrictions of one person. No cut happens before `not_before` (seconds since the Unix epoch), or while a hold stands.
     Change {
@@ -66,8 +67,9 @@ impl Op {
     pub(super) fn tags(&self, core: &Core) -> Vec<Tag> {
         match self {
             Self::Create { user, .. } => vec![core.person_tag(user)],
-            Self::Block { tags } | Self::RemoveFences { tags } | Self::Ripen { tags } => tags.clone(),
-            Self::Erase { people } => people.iter().map(|(tag, _)| *tag).collect(),
+            Self::RemoveFences { tags } | Self::Ripen { tags } => tags.clone(),
+            Self::Block { people } => people.iter().map(|leaving| leaving.tag).collect(),
+            Self::Erase { people } => people.iter().map(|(leaving, _)| leaving.tag).collect(),
             Self::Change { tag, .. } => vec![*tag],
             // Those that are alone in their commit meet nobody.
             Self::BulkCreate { .. } | Self::Prune | Self::GiveUp => Vec::new(),
@@ -81,6 +83,18 @@ impl Op {
     }
 }
 
+/// One person who is to be erased.
+#[derive(Clone)]
+pub(crate) struct Leaving {
+    pub(crate) tag: Tag,
+    /// What is recorded of whoever has no request of their own, or one that is lost.
+    pub(crate) request: DeletionRequest,
+    /// Until when the law wants the content kept, as far as the caller knows; seconds since the Unix epoch.
+    pub(crate) kept_until: i64,
+    /// Whether or not a request stands or is due, and whatever the law wants kept: an operator answers for it.
+    pub(crate) at_once: bool,
+}
+
 /// The answer to an accepted operation, after its commit.
 pub(crate) struct Reply {
     pub(crate) facts: Facts,
@@ -91,16 +105,24 @@ pub(crate) struct Reply {
 pub(crate) enum Outcome {
     /// Did what it says, or had nothing to do.
     Done,
-    /// Of cuts: whether some of it waits.
-    Waits(bool),
+    /// Of cuts: whether some of it waits, and what else had waited and was cut.
+    Cut { waits: bool, ripened: Vec<Path> },
     /// How many were created or removed.
     Count(u64),
     /// One for each tag.
     Blocked(Vec<Blocking>),
     /// Names of all stored pages, those that await removal left out.
     Pages(Vec<PageId>),
-    /// Who was erased; the others were not there as blocked people.
-    Erased(Vec<PlacedFence>),
+    /// Who was erased; the others were not there as blocked people, or are kept.
+    Erased(Vec<Erased>),
+}
+
+/// What an erased person leaves.
+#[derive(Clone, Copy)]
+pub(crate) struct Erased {
+    pub(crate) placed: PlacedFence,
+    /// `None` for somebody whose handle is lost.
+    pub(crate) entry: Option<SweepEntry>,
 }
 
 /// What blocking found under a tag.
@@ -110,6 +132,8 @@ pub(crate) enum Blocking {
     Blocked,
     /// A legal hold stands.
     Held,
+    /// No such deletion is due.
+    NotDue,
     /// Erased before.
     Fenced(Fence),
     Nobody,

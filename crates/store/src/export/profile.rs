@@ -27,6 +27,8 @@ struct Facts {
     stored: Vec<Stored>,
     /// What they may store; null where nothing is said.
     quotas: Quotas,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletion: Option<Leaving>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +36,15 @@ struct Stored {
     class: &'static str,
     items: u64,
     bytes: u64,
+}
+
+/// A deletion that was asked for and can still be taken back.
+#[derive(Serialize)]
+struct Leaving {
+    job: String,
+    requested: String,
+    due: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -127,6 +138,7 @@ fn facts(export: &Export) -> Result<Facts, VaultError> {
         blocked_peers: _,
         holds: _,
         waiting: _,
+        deletion,
     } = &*restrictions;
     let stored = info.usage.into_iter();
     Ok(Facts {
@@ -142,7 +154,17 @@ fn facts(export: &Export) -> Result<Facts, VaultError> {
         blocked: subject.chats().blocked()?,
         stored: stored.map(|of| Stored { class: of.class, items: of.items, bytes: of.bytes }).collect(),
         quotas: info.quotas,
+        deletion: deletion.as_ref().map(|deletion| Leaving {
+            job: deletion.job.to_string(),
+            requested: seconds_text(deletion.requested),
+            due: seconds_text(deletion.due),
+            reason: deletion.reason.as_str().to_owned(),
+        }),
     })
+}
+
+fn seconds_text(seconds: i64) -> String {
+    times::text(u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000))
 }
 
 impl From<AccountInfo> for Account {

@@ -16,6 +16,7 @@ use oubliette_keyring::Keyring;
 use crate::VaultError;
 use crate::audit;
 use crate::chats::Conversations;
+use crate::deletion;
 use crate::expiry::Expiry;
 use crate::locks::Stripes;
 use crate::names::Names;
@@ -166,9 +167,9 @@ fn micros(seconds: i64) -> u64 {
 
 /// An erasure that was promised durably is finished by whoever opens the vault next.
 fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
-    let waiting: Vec<_> = keyring.intents()?.into_iter().map(|(_, user)| user).collect();
+    let waiting = deletion::unfinished(keyring)?;
     if !waiting.is_empty() {
-        keyring.erase(&waiting)?;
+        keyring.erase_all(&waiting)?;
         tracing::info!(people = waiting.len(), "finished erasures that an earlier run began");
     }
     Ok(())

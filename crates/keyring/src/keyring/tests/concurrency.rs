@@ -245,14 +245,14 @@ fn a_refused_batch_costs_only_whom_it_was_refused_for() {
     let too_long = (64 << 20) / 16 + 1;
     keyring.core.root.write().unwrap().vault.queues.intents = vec![Tag([1; 16]); too_long];
     let create = |name: &str| Op::Create { user: user(name), reopen: false };
-    let tags = vec![keyring.core.person_tag(&user("ann"))];
+    let people = vec![keyring.leaving(&keyring.unasked(&user("ann")).unwrap())];
     thread::scope(|scope| {
         // A reader holds the first commit up, until the others wait together.
         let root = keyring.core.root();
         let first = scope.spawn(|| keyring.call(create("first")).map(drop));
         thread::sleep(Duration::from_millis(300));
         let bob = scope.spawn(|| keyring.call(create("bob")).map(drop));
-        let block = scope.spawn(|| keyring.call(Op::Block { tags }).map(drop));
+        let block = scope.spawn(|| keyring.call(Op::Block { people }).map(drop));
         thread::sleep(Duration::from_millis(100));
         drop(root);
         first.join().unwrap().unwrap();

@@ -235,7 +235,7 @@ struct Expected {
     withdrawn: Vec<usize>,
 }
 
-fn script(keyring: &Keyring, expected: &mut Expected) -> Result<(), KeyringError> {
+fn script(keyring: &Keyring, ground: &Ground, expected: &mut Expected) -> Result<(), KeyringError> {
     let person = |n: usize| user(PEOPLE[n]);
     for n in 0..4 {
         expected.life[n].push(Life::Live);
@@ -251,9 +251,15 @@ fn script(keyring: &Keyring, expected: &mut Expected) -> Result<(), KeyringError
             expected.cut[n].0 = seq;
         }
     }
+    let request = asked(ground);
+    keyring.request_deletion(&keyring.subject(&person(1))?, request.clone())?;
     for n in [0, 1] {
         expected.life[n].extend([Life::Blocked, Life::Erased]);
-        keyring.erase(&[person(n)])?;
+        if n == 0 {
+            keyring.erase(&[person(n)])?;
+        } else {
+            keyring.erase_all(&[due(PEOPLE[n], &request)])?;
+        }
         expected.life[n] = vec![Life::Erased];
     }
     let subject = keyring.subject(&person(2))?;
@@ -262,7 +268,7 @@ fn script(keyring: &Keyring, expected: &mut Expected) -> Result<(), KeyringError
     expected.life[2].extend([Life::Blocked]);
     keyring.block(&person(2))?;
     expected.life[2] = vec![Life::Blocked];
-    keyring.swept(&keyring.sweep_queue())?;
+    keyring.swept(&swept(keyring))?;
     keyring.rotate()?;
     Ok(())
 }
@@ -293,6 +299,10 @@ fn check(keyring: &Keyring, ground: &Ground, expected: &Expected, at: &str) {
                 "{at}"
             );
         }
+    }
+    if let Ok(Deletion::Erased { entry: Some(entry), .. }) = keyring.deletion(&user(PEOPLE[1])) {
+        let facts = (entry.job, entry.binding, entry.reason.map(|reason| reason.as_str().to_owned()));
+        assert_eq!(facts, (JobId([5; 16]), [6; 32], Some("moved_on".to_owned())), "{at}");
     }
     let blocked = keyring.intents().unwrap().len();
     let is_blocked = |name: &&&str| matches!(keyring.subject(&user(name)), Err(KeyringError::Blocked));
@@ -328,7 +338,7 @@ fn crash(shares: u8, calls: usize, eighths: usize) -> bool {
         keys: [None; 4],
         withdrawn: Vec::new(),
     };
-    let done = script(&keyring, &mut expected);
+    let done = script(&keyring, &ground, &mut expected);
     drop(keyring);
     // The power fails once more while recovery runs, then it comes back for good.
     let ground = run.on(2, eighths);

@@ -6,6 +6,7 @@ mod concurrency;
 mod crash;
 mod cuts;
 mod damage;
+mod deletion;
 mod holds;
 mod load;
 mod on_disk;
@@ -78,6 +79,30 @@ fn user(name: &str) -> UserId {
 
 fn item(compartment: u32, seq: u64) -> Leaf {
     Leaf { class: Class::Saves, compartment, branch: Branch::Items, seq }
+}
+
+fn swept(keyring: &Keyring) -> Vec<oubliette_crypto::Handle> {
+    keyring.sweep_queue().iter().map(|entry| entry.handle).collect()
+}
+
+/// A deletion that is due now.
+fn asked(ground: &Ground) -> DeletionRequest {
+    let now = ground.clock.now_unix();
+    DeletionRequest {
+        job: JobId([5; 16]),
+        binding: [6; 32],
+        requested: now,
+        due: now,
+        reason: Reason::new("moved_on").unwrap(),
+        by_operator: false,
+        blocked: None,
+        kept_until: 0,
+        overriding: None,
+    }
+}
+
+fn due(name: &str, request: &DeletionRequest) -> Erasure {
+    Erasure { user: user(name), request: request.clone(), kept_until: 0, at_once: false }
 }
 
 fn key_of(subject: &Subject, leaf: &Leaf) -> Option<[u8; 32]> {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Restrictions;
 use crate::codec::{Malformed, Reader};
-use crate::person::Hold;
+use crate::person::{DeletionRequest, Hold};
 
 const VERSION: u8 = 1;
 const FOLLOW_PLAY_OFF: u8 = 1;
@@ -47,6 +47,10 @@ impl Restrictions {
             bytes.extend_from_slice(&due.to_be_bytes());
             bytes.push(byte(path.len())?);
             bytes.extend_from_slice(path.packed());
+        }
+        bytes.push(self.deletion.is_some().into());
+        if let Some(deletion) = &self.deletion {
+            deletion.put(&mut bytes);
         }
         Ok(bytes)
     }
@@ -89,6 +93,11 @@ impl Restrictions {
             let path = Path::unpack(bits, packed).filter(|_| bits >= SHORTEST).ok_or(Malformed)?;
             ascending_key(&mut restrictions.waiting.0, path, due)?;
         }
+        restrictions.deletion = match fields.u8()? {
+            0 => None,
+            1 => Some(DeletionRequest::take(&mut fields)?),
+            _ => return Err(Malformed),
+        };
         fields.end()?;
         if restrictions == Self::default() { Err(Malformed) } else { Ok(restrictions) }
     }

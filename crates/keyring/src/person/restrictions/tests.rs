@@ -1,11 +1,47 @@
-use oubliette_crypto::Class;
+use oubliette_crypto::{Class, JobId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::codec::Malformed;
+use crate::person::Reason;
 
 fn hold(reason: &str, expires: Option<i64>) -> Hold {
     Hold { reason: reason.to_owned(), since: 5, expires }
+}
+
+fn asked(due: i64) -> DeletionRequest {
+    DeletionRequest {
+        job: JobId([5; 16]),
+        binding: [6; 32],
+        requested: 1,
+        due,
+        reason: Reason::new("moved_on").unwrap(),
+        by_operator: false,
+        blocked: None,
+        kept_until: 0,
+        overriding: None,
+    }
+}
+
+fn overriding() -> Overriding {
+    Overriding { cooling_off: true, holds: true, due: 3, asked: 2, expires: 9, by: [1; 16], approved: None }
+}
+
+fn deletions() -> impl Strategy<Value = DeletionRequest> {
+    let overriding =
+        (1u8..4, any::<[u8; 16]>(), prop::option::of(any::<[u8; 16]>())).prop_map(|(what, by, approved)| {
+            Overriding { cooling_off: what & 1 != 0, holds: what & 2 != 0, by, approved, ..overriding() }
+        });
+    (any::<(i64, bool)>(), 0i64..3, "[a-z0-9_.-]{1,26}", prop::option::of(overriding)).prop_map(
+        |((due, by_operator), blocked, word, overriding)| DeletionRequest {
+            reason: Reason::new(&word).unwrap(),
+            by_operator,
+            blocked: Some(blocked).filter(|blocked| *blocked > 0),
+            kept_until: blocked,
+            overriding,
+            ..asked(due)
+        },
+    )
 }
 
 fn paths() -> impl Strategy<Value = Vec<(Path, i64)>> {
@@ -27,6 +63,7 @@ proptest! {
         peers in prop::collection::btree_set(any::<[u8; 16]>(), 0..5),
         holds in prop::collection::btree_map("[a-z]{0,5}", ("[a-z]{0,9}", prop::option::of(0i64..9)), 0..3),
         waiting in paths(),
+        deletion in prop::option::of(deletions()),
         at: prop::sample::Index,
         flip in 1u8..,
     ) {
@@ -35,7 +72,7 @@ proptest! {
         let [follow_play_off, foreign] = flags;
         let waiting = Waiting(waiting.into_iter().collect());
         let restrictions =
-            Restrictions { follow_play_off, foreign, birth_year, withdrawn, blocked_peers, holds, waiting };
+            Restrictions { follow_play_off, foreign, birth_year, withdrawn, blocked_peers, holds, waiting, deletion };
         let mut bytes = restrictions.encode().unwrap().to_vec();
         prop_assert_eq!(Restrictions::decode(&bytes), Ok(restrictions.clone()));
         if !bytes.is_empty() {
@@ -90,14 +127,49 @@ fn changes_say_whether_they_changed_anything() {
         (RestrictionChange::LiftHold("a".into()), true),
         (RestrictionChange::LiftHold("a".into()), false),
         (RestrictionChange::FollowPlay(true), true),
+        (RestrictionChange::RequestDeletion(Box::new(asked(8))), true),
+        (RestrictionChange::RequestDeletion(Box::new(asked(9))), false),
+        (RestrictionChange::Approve(JobId([5; 16]), overriding(), [2; 16]), false),
+        (RestrictionChange::CancelDeletion(JobId([4; 16])), false),
+        (RestrictionChange::CancelDeletion(JobId([5; 16])), true),
+        (RestrictionChange::CancelDeletion(JobId([5; 16])), false),
     ] {
-        assert_eq!(restrictions.apply(change).unwrap(), changed);
+        assert_eq!(restrictions.apply(change, 7).unwrap(), changed);
     }
     assert_eq!(restrictions, Restrictions::default());
     let long = RestrictionChange::WithdrawConsent("x".repeat(256));
-    assert!(matches!(restrictions.apply(long), Err(KeyringError::TooLarge { got: 256, .. })));
+    assert!(matches!(restrictions.apply(long, 7), Err(KeyringError::TooLarge { got: 256, .. })));
     let long = RestrictionChange::PlaceHold("a".into(), hold(&"x".repeat(1025), None));
-    assert!(matches!(restrictions.apply(long), Err(KeyringError::TooLarge { got: 1025, .. })));
+    assert!(matches!(restrictions.apply(long, 7), Err(KeyringError::TooLarge { got: 1025, .. })));
+}
+
+#[test]
+fn a_second_person_approves_just_what_was_asked_while_it_stands() {
+    let (job, other) = (JobId([5; 16]), JobId([4; 16]));
+    let mut restrictions = Restrictions { deletion: Some(asked(100)), ..Restrictions::default() };
+    let mut apply = |change, now| restrictions.apply(change, now).unwrap();
+    assert!(!apply(RestrictionChange::Override(other, overriding()), 2));
+    assert!(apply(
+        RestrictionChange::Override(job, Overriding { approved: Some([9; 16]), ..overriding() }),
+        2
+    ));
+    let changed = Overriding { holds: false, ..overriding() };
+    for (job, what, by, now) in [
+        (other, overriding(), [2; 16], 8),
+        (job, changed, [2; 16], 8),
+        (job, Overriding { approved: Some([2; 16]), ..overriding() }, [2; 16], 8),
+        (job, overriding(), [1; 16], 8),
+        (job, overriding(), [2; 16], 9),
+    ] {
+        assert!(!apply(RestrictionChange::Approve(job, what, by), now));
+    }
+    assert!(apply(RestrictionChange::Approve(job, overriding(), [2; 16]), 8));
+    assert!(!apply(RestrictionChange::Override(job, overriding()), 8), "what was approved stands");
+    let refused = restrictions.apply(RestrictionChange::CancelDeletion(job), 3);
+    assert!(matches!(refused, Err(KeyringError::DeletionDue)));
+    let deletion = restrictions.deletion.unwrap();
+    assert!(deletion.due == 3 && deletion.overrides_holds());
+    assert!(!format!("{deletion:?}").contains("moved"));
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! The erasing commit, and what goes with it: by an operator at once, by the job when it is due.
+
+use oubliette_crypto::Handle;
+use oubliette_keyring::{
+    DeletionRequest, Erasure, ErasureOutcome as Keys, JobId, Keyring, KeyringError, Reason, ReceiptSalt,
+    UserId, receipt_binding,
+};
+
+use crate::subjects::user_id;
+use crate::vault::Inner;
+use crate::{ErasureOutcome, Vault, VaultError};
+
+impl Vault {
+    /// Erases at once: when this returns, the keys are gone from every current store, readers and writers are cancelled, and
+    /// what is left of the content, wherever it was copied, is noise. Rows and blobs are removed by [`Vault::sweep`]. One outcome
+    /// for each user, in order. Takes the same time whatever the person stored. No cooling-off period and no legal minimum is waited for:
+    /// whoever has the vault in hand answers for it. A deletion that was asked for before is the one that is carried out.
+    ///
+    /// # Errors
+    /// [`VaultError::Busy`] if a reader does not let go: of whoever they read, the deletion is durable; call again to wait for its end.
+    pub fn erase(&self, users: &[&str]) -> Result<Vec<ErasureOutcome>, VaultError> {
+        let mut people = Vec::with_capacity(users.len());
+        let mut salts = Vec::with_capacity(users.len());
+        for user in users {
+            let user = user_id(user)?;
+            let now = self.inner.keyring.due_time();
+            let (request, salt) = new_request(&user, Reason::UNASKED, now, now, true)?;
+            salts.push((request.job, salt));
+            people.push(Erasure { user, request, kept_until: 0, at_once: true });
+        }
+        let outcomes = self.inner.leave(&people)?;
+        if outcomes.iter().any(|outcome| matches!(outcome, Keys::InUse(_))) {
+            return Err(VaultError::Busy);
+        }
+        let told = outcomes.into_iter().zip(salts).map(|(outcome, (job, salt))| {
+            let ours = matches!(&outcome, Keys::Erased(record) if record.job == Some(job));
+            let mut outcome = ErasureOutcome::from(outcome);
+            if let (true, ErasureOutcome::Erased(record)) = (ours, &mut outcome) {
+                record.salt = Some(salt);
+            }
+            outcome
+        });
+        Ok(told.collect())
+    }
+}
+
+/// A request with a fresh job, and the salt that its receipt is opened with.
+pub(super) fn new_request(
+    user: &UserId,
+    reason: Reason,
+    requested: i64,
+    due: i64,
+    by_operator: bool,
+) -> Result<(DeletionRequest, ReceiptSalt), VaultError> {
+    let (job, salt) = (JobId::random()?, ReceiptSalt::generate()?);
+    let request = DeletionRequest {
+        job,
+        binding: receipt_binding(&salt, user.as_bytes(), &job),
+        requested,
+        due,
+        reason,
+        by_operator,
+        blocked: None,
+        kept_until: 0,
+        overriding: None,
+    };
+    Ok((request, salt))
+}
+
+/// Erasures that were promised durably and whose time has come, by whomever they were begun.
+pub(crate) fn unfinished(keyring: &Keyring) -> Result<Vec<Erasure>, VaultError> {
+    let now = keyring.due_time();
+    let mut people = Vec::new();
+    for intent in keyring.intents()? {
+        let request = match intent.request {
+            Some(request) if request.kept_until > now => continue,
+            Some(request) => request,
+            // Damage hides what was asked for. That they are to be erased stands in the key tree.
+            None => new_request(&intent.user, Reason::UNASKED, now, now, true)?.0,
+        };
+        people.push(Erasure { user: intent.user, request, kept_until: 0, at_once: false });
+    }
+    Ok(people)
+}
+
+impl Inner {
+    /// Erases, and drops what is kept of these people for speed.
+    pub(super) fn leave(&self, people: &[Erasure]) -> Result<Vec<Keys>, VaultError> {
+        let mut handles: Vec<_> = people
+            .iter()
+            .filter_map(|person| self.keyring.subject(&person.user).ok())
+            .map(|keys| keys.handle())
+            .collect();
+        let outcomes = self.keyring.erase_all(people);
+        // Whoever was blocked before this call has no subject, but an operation that an earlier call did not wait for may have kept
+        // something since.
+        handles.extend(outcomes.iter().flatten().filter_map(|outcome| match outcome {
+            Keys::Erased(record) | Keys::AlreadyErased(record) => Some(record.handle),
+            _ => None,
+        }));
+        // Also after an error: it may have come after the erasure was durable, and what was kept is only kept for speed.
+        for handle in handles {
+            self.names.forget_person(handle);
+            self.conversations.forget_person(handle);
+            self.usages.forget_person(handle);
+        }
+        Ok(outcomes?)
+    }
+
+    /// Takes people off the sweep queue whose rows are gone.
+    pub(crate) fn leave_queue(&self, swept: &[Handle]) -> Result<(), KeyringError> {
+        if swept.is_empty() { Ok(()) } else { self.keyring.swept(swept) }
+    }
+}
