@@ -16,6 +16,7 @@ mod support;
 mod server;
 
 mod disk;
+mod moving;
 mod places;
 mod replace;
 mod split;

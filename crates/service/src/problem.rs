@@ -239,6 +239,7 @@ impl From<VaultError> for Problem {
             VaultError::Upload(_)
             | VaultError::AuditFailed { .. }
             | VaultError::InUse { .. }
+            | VaultError::Moved { .. }
             | VaultError::Other { .. } => String::new(),
             error => error.to_string(),
         };
@@ -298,7 +299,7 @@ impl From<VaultError> for Problem {
                 "The audit log cannot be written",
                 "this request could not be recorded: it may have been carried out, so ask before you send it again; the service stops",
             ),
-            VaultError::InUse { .. } | VaultError::Format { .. } => {
+            VaultError::InUse { .. } | VaultError::Moved { .. } | VaultError::Format { .. } => {
                 Self::unavailable("the vault folder cannot be used; the service's log has the cause")
             }
             error => {

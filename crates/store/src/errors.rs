@@ -152,6 +152,17 @@ pub enum VaultError {
         /// The folder.
         path: PathBuf,
     },
+    /// The vault of this folder was moved to another one.
+    #[error(
+        "the vault of {} was moved to {}: open that one. What is left here opens with no key any more and may be removed",
+        from.display(), to.display()
+    )]
+    Moved {
+        /// The folder that was asked for.
+        from: PathBuf,
+        /// Where the vault is now.
+        to: PathBuf,
+    },
     /// The secret that opens the vault is missing, foreign or damaged.
     #[error("the keys are lost: {detail}")]
     KeysLost {

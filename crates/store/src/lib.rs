@@ -7,6 +7,7 @@
 //! | a person's content | [`Vault::subject`], then [`Subject::saves`], [`Subject::chats`], [`Subject::credentials`], [`Subject::consents`] |
 //! | a person's own copy | [`Subject::export`], [`verify_export`] |
 //! | who did what | [`Vault::audit`] |
+//! | another folder, another disk | [`Vault::move_to`], [`relocate_keys`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
 //!
 //! ```
@@ -115,4 +116,4 @@ pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, Subject
 pub use sweep::SweepReport;
 pub use times::rfc3339;
 pub use usage::ClassUsage;
-pub use vault::{Parts, Vault, VaultCells};
+pub use vault::{Parts, Relocated, Relocation, Vault, VaultCells, relocate_keys};

@@ -9,6 +9,7 @@ mod fsck;
 mod hold;
 mod incident;
 mod log;
+mod move_vault;
 mod record;
 mod request;
 mod save;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Status,
     /// What this machine does with bytes that must be forgotten, and what to do about it; exit code 1 if anything is bad
     Doctor(doctor::Arguments),
+    /// Move the vault to another folder or disk, under a new root; the old folder opens no more
+    Move(move_vault::Arguments),
     /// Bearer tokens of the vault
     #[command(subcommand)]
     Token(token::Command),
@@ -83,6 +86,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Serve(arguments) => serve::run(arguments, settings, output),
         Command::Status => status::run(settings, output),
         Command::Doctor(arguments) => doctor::run(arguments, settings, output),
+        Command::Move(arguments) => move_vault::run(arguments, settings, output),
         Command::Token(command) => token::run(command, settings, output),
         Command::Subject(command) => subject::run(command, settings, output),
         Command::Save(command) => save::run(command, settings, output),

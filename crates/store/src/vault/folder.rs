@@ -13,6 +13,7 @@ use oubliette_keyring::{FileLedger, Keyring, KeyringError, KeyringOptions, Ledge
 use super::Parts;
 use super::cells::{self, ROOT, cell_error};
 use super::marker::{self, Locked, Marker};
+use super::relocate;
 use crate::VaultError;
 use crate::options::{KeyringClock, VaultOptions};
 
@@ -55,10 +56,7 @@ impl Folder {
         [&plane.a, &plane.b].into_iter().for_each(|folder| cells::tag(folder));
         let parts = parts(dir, keyring, options, true)?;
         crate::audit::make(&audit_place(dir, options), id)?;
-        let locked = Locked::create(
-            dir,
-            Marker { vault: id, cells: planned, wipe: Vec::new(), region: options.region.clone() },
-        )?;
+        let locked = Locked::create(dir, Marker::of(id, planned, options.region.clone()))?;
         Ok((Self { dir: dir.to_owned(), locked, notes: Vec::new() }, parts))
     }
 
@@ -104,7 +102,7 @@ impl Folder {
 
 /// Makes a folder (0700) and those above it that are missing. Their names are durable when it returns, also that of a folder which was
 /// there: whoever made it may have been cut off before syncing it.
-fn make_dir(dir: &Path) -> Result<(), VaultError> {
+pub(super) fn make_dir(dir: &Path) -> Result<(), VaultError> {
     let above = |path: &Path| match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -141,8 +139,15 @@ fn pin_region(dir: &Path, locked: &mut Locked, options: &VaultOptions) -> Result
     }
 }
 
-/// The marker, locked.
+/// The marker, locked, of a vault that is here and nowhere else.
 pub(super) fn lock(dir: &Path) -> Result<Locked, VaultError> {
+    let mut locked = lock_any(dir)?;
+    relocate::settle(dir, &mut locked)?;
+    Ok(locked)
+}
+
+/// The marker, locked, wherever its vault is.
+pub(super) fn lock_any(dir: &Path) -> Result<Locked, VaultError> {
     Locked::open(dir)?.ok_or_else(|| no_marker(dir))
 }
 
@@ -249,7 +254,7 @@ fn keys_lost(plane: &KeyPlane, why: &str) -> VaultError {
     }
 }
 
-fn key_plane(dir: &Path, id: VaultId, options: &VaultOptions) -> KeyPlane {
+pub(super) fn key_plane(dir: &Path, id: VaultId, options: &VaultOptions) -> KeyPlane {
     KeyPlane::in_folder(dir, *id.as_bytes(), options.engine.sled.clone())
 }
 

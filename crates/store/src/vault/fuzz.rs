@@ -20,5 +20,11 @@ pub(crate) fn marker_seeds() -> Vec<Vec<u8>> {
     let id = "ab".repeat(16);
     let region =
         format!("{{\"vault\": \"{id}\", \"format\": 1, \"engine\": \"sled\", \"region\": \"eu\"}}\n");
-    vec![text(1, "sled"), text(2, "sled"), text(1, "redb"), region.into_bytes()]
+    let passage = |name: &str| {
+        let there = format!("{{\"folder\": \"/srv/vault\", \"passage\": \"{id}\"}}");
+        format!("{{\"vault\": \"{id}\", \"format\": 1, \"engine\": \"sled\", \"{name}\": {there}}}\n")
+            .into_bytes()
+    };
+    let known = [text(1, "sled"), text(2, "sled"), text(1, "redb"), region.into_bytes()];
+    known.into_iter().chain([passage("moved"), passage("arriving")]).collect()
 }

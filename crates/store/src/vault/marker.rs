@@ -28,6 +28,20 @@ pub(super) struct Marker {
     pub(super) wipe: Vec<PathBuf>,
     /// Where the vault stands; pinned once it was said.
     pub(super) region: Option<String>,
+    /// The vault is not here any more.
+    pub(super) moved: Option<Passage>,
+    /// The vault is being moved here, and is still there as long as the marker there does not say otherwise.
+    pub(super) arriving: Option<Passage>,
+}
+
+/// One moving of a vault from folder to folder, as each of the two folders tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Passage {
+    /// The other folder, absolute: for people, and to look there.
+    pub(super) folder: PathBuf,
+    /// Random, in hexadecimal; the same in both folders. Disks may be mounted elsewhere meanwhile.
+    pub(super) passage: String,
 }
 
 /// A member that this version does not know would be lost at the next writing, and a damaged name of one that it knows, `wipe` say,
@@ -44,6 +58,10 @@ struct Json {
     wipe: Vec<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moved: Option<Passage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arriving: Option<Passage>,
 }
 
 fn one_cell() -> Vec<PathBuf> {
@@ -54,6 +72,13 @@ fn one_cell() -> Vec<PathBuf> {
 pub(super) struct Locked {
     pub(super) marker: Marker,
     file: File,
+}
+
+impl Marker {
+    /// Of a vault whose cells are at these places.
+    pub(super) fn of(vault: VaultId, cells: Vec<PathBuf>, region: Option<String>) -> Self {
+        Self { vault, cells, wipe: Vec::new(), region, moved: None, arriving: None }
+    }
 }
 
 impl Locked {
@@ -115,6 +140,8 @@ fn write(dir: &Path, marker: &Marker) -> Result<File, VaultError> {
         cells: marker.cells.clone(),
         wipe: marker.wipe.clone(),
         region: marker.region.clone(),
+        moved: marker.moved.clone(),
+        arriving: marker.arriving.clone(),
     };
     let json = serde_json::to_string_pretty(&json)
         .map_err(|error| VaultError::Other { detail: format!("writing {NAME}: {error}") })?;
@@ -169,5 +196,6 @@ pub(super) fn parse(json: &str, path: &Path) -> Result<Marker, VaultError> {
     let vault = id.map(VaultId);
     let vault =
         vault.ok_or_else(|| refused("names no vault id; restore it from a backup of the folder".into()))?;
-    Ok(Marker { vault, cells: json.cells, wipe: json.wipe, region: json.region })
+    let Json { cells, wipe, region, moved, arriving, .. } = json;
+    Ok(Marker { vault, cells, wipe, region, moved, arriving })
 }

@@ -1,9 +1,12 @@
 //! The vault: one place that holds keyring, engine and blobs together, and the doors to everything else.
 
+mod carry;
 mod cells;
 mod folder;
 pub(crate) mod fuzz;
 mod marker;
+mod moving;
+mod relocate;
 mod replace;
 
 use std::path::Path;
@@ -29,6 +32,7 @@ use crate::tally::Tally;
 use crate::usage::Usages;
 use folder::Folder;
 
+pub use relocate::{Relocated, Relocation, relocate_keys};
 pub use replace::VaultCells;
 
 /// An encrypted vault that can forget. A cheap clone; all clones are one vault.

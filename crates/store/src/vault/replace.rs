@@ -10,7 +10,7 @@ use oubliette_keyring::{FileCell, RootCell};
 
 use super::Vault;
 use super::cells::{self, cell_error};
-use super::folder::{self, lock};
+use super::folder::{self, lock, lock_any};
 use super::marker::{self, Locked, Marker};
 use crate::VaultError;
 use crate::options::VaultOptions;
@@ -30,9 +30,12 @@ impl VaultCells {
     /// Reads it without opening the vault, so also while a service runs. `None` if the folder holds no vault.
     ///
     /// # Errors
-    /// [`VaultError::Format`] if `vault.json` is damaged; [`VaultError::Invalid`] if `options.cells` does not fit it.
+    /// [`VaultError::Format`] if `vault.json` is damaged; [`VaultError::Moved`] if the vault is elsewhere; [`VaultError::Invalid`] if `options.cells` does not fit it.
     pub fn of(dir: &Path, options: &VaultOptions) -> Result<Option<Self>, VaultError> {
         let Some(marker) = marker::peek(dir)? else { return Ok(None) };
+        if let Some(moved) = marker.moved {
+            return Err(VaultError::Moved { from: dir.to_owned(), to: moved.folder });
+        }
         let cells = cells::places(dir, &marker, &options.cells)?;
         let to_wipe = marker.wipe.iter().map(|path| dir.join(path)).collect();
         Ok(Some(Self { vault: marker.vault.to_string(), cells, to_wipe }))
@@ -73,7 +76,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::InUse`] while a service runs; [`VaultError::Invalid`] if no such file is waited for.
     pub fn cell_destroyed(dir: &Path, path: &Path) -> Result<(), VaultError> {
-        let mut locked = lock(dir)?;
+        let mut locked = lock_any(dir)?;
         let gone = std::path::absolute(path).map_err(VaultError::io("finding the place of", path))?;
         let (destroyed, left): (Vec<_>, Vec<_>) = locked
             .marker
@@ -85,7 +88,9 @@ impl Vault {
             let reason = format!("{} is no file that waits to be wiped", path.display());
             return Err(VaultError::invalid("cell", reason));
         }
-        let marker = Marker { wipe: left, ..locked.marker.clone() };
+        // A vault that was being moved here from a disk that is destroyed is here now.
+        let arriving = locked.marker.arriving.clone().filter(|_| !left.is_empty());
+        let marker = Marker { wipe: left, arriving, ..locked.marker.clone() };
         locked.replace(dir, marker)
     }
 }
@@ -117,8 +122,7 @@ fn move_share(
     let to = FileCell::create(new, vault, from.share_index(), from.shares()).map_err(failed)?;
     // As recorded from now on; a setting that named other places has said where they are.
     let known: Vec<PathBuf> = places.iter().map(|place| within(dir, place)).collect();
-    let region = locked.marker.region.clone();
-    let begun = Marker { vault, cells: known.clone(), wipe: vec![new.to_owned()], region: region.clone() };
+    let begun = Marker { cells: known.clone(), wipe: vec![new.to_owned()], ..locked.marker.clone() };
     locked.replace(dir, begun)?;
     to.adopt(&from).map_err(failed)?;
     let mut cells = known.clone();
@@ -126,10 +130,10 @@ fn move_share(
         *cell = new.to_owned();
     }
     let wipe = known.into_iter().nth(index).into_iter().collect();
-    locked.replace(dir, Marker { vault, cells, wipe, region })
+    locked.replace(dir, Marker { cells, wipe, ..locked.marker.clone() })
 }
 
 /// A path as the marker names it.
-fn within(dir: &Path, place: &Path) -> PathBuf {
+pub(super) fn within(dir: &Path, place: &Path) -> PathBuf {
     place.strip_prefix(dir).map_or_else(|_| place.to_owned(), Path::to_owned)
 }
