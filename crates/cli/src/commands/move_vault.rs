@@ -87,5 +87,5 @@ fn record(vault: &Vault, kind: AuditKind) -> Result<(), VaultError> {
     if matches!(entry.kind, AuditKind::Done) {
         entry.status = 200;
     }
-    vault.audit().begin()?.record(&entry)
+    vault.audit().begin()?.record(&entry).map(drop)
 }
