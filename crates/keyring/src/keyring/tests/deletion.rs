@@ -132,7 +132,7 @@ fn what_the_law_wants_kept_is_blocked_now_and_erased_then() {
     let keyring = ground.open();
     assert!(matches!(keyring.subject(&user("ann")), Err(KeyringError::Blocked)));
     let Deletion::Blocked(intent) = keyring.deletion(&user("ann")).unwrap() else { panic!() };
-    assert_eq!(keyring.intents().unwrap(), [intent.clone()]);
+    assert_eq!(keyring.intents().unwrap(), std::slice::from_ref(&intent));
     let standing = intent.request.unwrap();
     assert_eq!((standing.kept_until, standing.blocked), (until, Some(until - 90 * DAY)));
     // Whatever the caller says.
