@@ -1,5 +1,5 @@
 //! Root cells on real file systems: what `doctor` says of them, what the erasure record says, and a root split over several
-//! disks with one of them full, gone or replaced.
+//! disks with one of them full, gone or replaced; a vault that moves; and what opens in old copies.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,5 +18,6 @@ mod server;
 mod disk;
 mod moving;
 mod places;
+mod prove;
 mod replace;
 mod split;

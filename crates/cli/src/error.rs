@@ -58,6 +58,17 @@ pub(crate) enum CliError {
     /// `fsck` could not open the vault, or not read it to its end.
     #[error(transparent)]
     Unusable(Failure),
+    /// Old copies could not be read, or the vault's own secrets not be had.
+    #[error(transparent)]
+    Prove(#[from] oubliette_closure::ProveError),
+    /// `prove` reached something that is gone, and said so already.
+    #[error(
+        "{0} values that are gone open all the same; destroy the files that are named, then run it again"
+    )]
+    Reached(u64),
+    /// `prove` could not open all that is alive, and said so already.
+    #[error("the control failed: {0}. What stayed closed proves nothing then")]
+    NothingProved(String),
     /// The child that looks at the row engine found it damaged.
     #[error("{0}")]
     Engine(EngineError),
@@ -103,9 +114,12 @@ impl CliError {
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::PartlyImported { exit_code, .. } => *exit_code,
+            Self::Reached(_) => 5,
             Self::Faults(_) | Self::Export(_) | Self::Log(_) | Self::Unusable(_) | Self::Engine(_) => 5,
             Self::Io { .. }
             | Self::Import(_)
+            | Self::Prove(_)
+            | Self::NothingProved(_)
             | Self::Admin(_)
             | Self::Token(_)
             | Self::Serve(_)

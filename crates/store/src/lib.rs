@@ -116,4 +116,4 @@ pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, Subject
 pub use sweep::SweepReport;
 pub use times::rfc3339;
 pub use usage::ClassUsage;
-pub use vault::{Parts, Relocated, Relocation, Vault, VaultCells, relocate_keys};
+pub use vault::{Parts, Relocated, Relocation, Vault, VaultCells, VaultLock, relocate_keys};

@@ -4,32 +4,21 @@
 //! Keys are tried where they belong *and everywhere else*: every key on every page, every leaf key on every object, a secret
 //! of unknown use in all its possible uses. So a key that was used twice or kept in the wrong place is found.
 
-mod cell;
-mod fields;
-mod fragment;
 mod objects;
-mod page;
 mod pages;
-mod path;
 mod report;
-mod text;
-mod value;
 
 pub use report::{Counts, Report};
 
 use std::collections::HashSet;
 
+use oubliette_closure::{Key, cell, text};
 use oubliette_crypto::PageKind;
 
 use crate::canary::Canary;
 use crate::evidence::{Evidence, Held};
 use objects::Objects;
 use pages::Pages;
-
-/// Any secret's bytes.
-type Key = [u8; 32];
-/// A page's name and key.
-type PageRef = ([u8; 12], Key);
 
 /// Opens what can be opened.
 pub fn close(evidence: &Evidence) -> Report {

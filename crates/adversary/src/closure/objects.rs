@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use oubliette_crypto::kdf::derive_either_key;
 use oubliette_crypto::{Codec, Kind, ObjectContext, ObjectKey, VaultId};
 
-use super::path::Trie;
-use super::value::{Place, Sealed, inner, open, read_row, unpack};
-use super::{Key, Report};
+use super::Report;
 use crate::canary::Canary;
 use crate::evidence::Evidence;
+use oubliette_closure::Key;
+use oubliette_closure::path::Trie;
+use oubliette_closure::value::{Place, Sealed, inner, open, read_row, unpack};
 
 /// The sealed objects, and the keys for them.
 pub(super) struct Objects<'e> {

@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use oubliette_crypto::PageKind;
 
-use super::page::{self, Sealed};
-use super::path::Bits;
-use super::{Key, PageRef, Report};
+use oubliette_closure::page::{self, Sealed};
+use oubliette_closure::path::Bits;
+use oubliette_closure::{Key, PageRef};
+
+use super::Report;
 use crate::evidence::Evidence;
 
 /// The pages and all keys that might open one.

@@ -5,8 +5,8 @@ use std::fmt;
 
 use oubliette_crypto::{TagKey, kdf};
 
-use super::Key;
 use crate::canary::Canary;
+use oubliette_closure::Key;
 
 /// What the adversary reached, and how hard they tried.
 #[derive(Default)]

@@ -10,6 +10,7 @@ mod hold;
 mod incident;
 mod log;
 mod move_vault;
+mod prove;
 mod record;
 mod request;
 mod save;
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     Request(request::Command),
     /// Read and authenticate everything; exit code 5 if anything is wrong
     Fsck(fsck::Arguments),
+    /// Try the vault's present secrets on old copies of it: everybody who lives must open, nobody who was erased may; exit code 5 if
+    /// one does
+    Prove(prove::Arguments),
     /// The audit log
     #[command(subcommand)]
     Log(log::Command),
@@ -96,6 +100,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Record(command) => record::run(command, settings, output),
         Command::Request(command) => request::run(command, settings, output),
         Command::Fsck(arguments) => fsck::run(arguments, settings, output),
+        Command::Prove(arguments) => prove::run(arguments, settings, output),
         Command::Log(command) => log::run(command, settings, output),
         Command::Incident(command) => incident::run(command, settings, output),
         Command::Tour => tour::run(settings, output),

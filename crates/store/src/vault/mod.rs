@@ -6,6 +6,7 @@ mod folder;
 pub(crate) mod fuzz;
 mod marker;
 mod moving;
+mod quiet;
 mod relocate;
 mod replace;
 
@@ -32,6 +33,7 @@ use crate::tally::Tally;
 use crate::usage::Usages;
 use folder::Folder;
 
+pub use quiet::VaultLock;
 pub use relocate::{Relocated, Relocation, relocate_keys};
 pub use replace::VaultCells;
 

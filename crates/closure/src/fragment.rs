@@ -1,14 +1,16 @@
 //! Fragments of a person's cover (docs/formats.md, section 3).
 
-use super::fields::Fields;
-use super::path::Bits;
-use super::{Key, PageRef};
+use crate::fields::Fields;
+use crate::path::Bits;
+use crate::{Key, PageRef};
 
 /// What a fragment leads to, by place in the person's tree.
 #[derive(Default)]
-pub(super) struct Fragment {
-    pub(super) seeds: Vec<(Bits, Key)>,
-    pub(super) pages: Vec<(Bits, PageRef)>,
+pub struct Fragment {
+    /// Seeds of whole subtrees.
+    pub seeds: Vec<(Bits, Key)>,
+    /// Subtrees that stand in pages of their own.
+    pub pages: Vec<(Bits, PageRef)>,
 }
 
 /// Deeper than any path of the tree.
@@ -16,7 +18,7 @@ const TOO_DEEP: usize = 200;
 
 impl Fragment {
     /// The fragment at the front of `bytes`, which stands at `place`; as much of it as can be read.
-    pub(super) fn read(bytes: &[u8], place: Bits) -> Self {
+    pub fn read(bytes: &[u8], place: Bits) -> Self {
         let mut found = Self::default();
         let mut fields = Fields(bytes);
         if let Some(nodes) = fields.u16()

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use oubliette_crypto::TreeSeed;
 use oubliette_crypto::tree::{tree_child, tree_leaf_key};
 
-use super::Key;
+use crate::Key;
 
 /// A place in a person's tree, from the top.
-pub(super) type Bits = Vec<bool>;
+pub type Bits = Vec<bool>;
 
 /// The path of a leaf.
-pub(super) fn leaf(class: u8, compartment: u32, branch: u8, seq: u64) -> Bits {
+pub fn leaf(class: u8, compartment: u32, branch: u8, seq: u64) -> Bits {
     let mut bits: Bits = (0..8).rev().map(|i| class >> i & 1 == 1).collect();
     gamma(&mut bits, compartment.into());
     bits.push(branch == 1);
@@ -27,26 +27,28 @@ fn gamma(bits: &mut Bits, n: u64) {
 
 /// Leaves by path, each with whatever stands there.
 #[derive(Default)]
-pub(super) struct Trie {
+pub struct Trie {
     children: BTreeMap<bool, Trie>,
     /// Numbers of the sealed values at this leaf.
     values: Vec<usize>,
 }
 
 impl Trie {
-    pub(super) fn insert(&mut self, path: &[bool], value: usize) {
+    /// Puts a value at a leaf.
+    pub fn insert(&mut self, path: &[bool], value: usize) {
         match path.split_first() {
             None => self.values.push(value),
             Some((bit, rest)) => self.children.entry(*bit).or_default().insert(rest, value),
         }
     }
 
-    pub(super) fn at(&self, path: &[bool]) -> Option<&Self> {
+    /// The node at a place.
+    pub fn at(&self, path: &[bool]) -> Option<&Self> {
         path.iter().try_fold(self, |node, bit| node.children.get(bit))
     }
 
     /// Nodes from here on, in no order.
-    pub(super) fn nodes(&self) -> Vec<&Self> {
+    pub fn nodes(&self) -> Vec<&Self> {
         let mut nodes = vec![self];
         let mut next = 0;
         while let Some(node) = nodes.get(next).copied() {
@@ -57,7 +59,7 @@ impl Trie {
     }
 
     /// Every leaf key below this node whose seed is `seed`, and what may open with it.
-    pub(super) fn descend(&self, seed: &Key, visit: &mut dyn FnMut(Key, &[usize])) {
+    pub fn descend(&self, seed: &Key, visit: &mut dyn FnMut(Key, &[usize])) {
         let Ok(seed) = TreeSeed::from_slice(seed) else { return };
         if !self.values.is_empty() {
             visit(*tree_leaf_key(&seed).expose(), &self.values);

@@ -4,19 +4,22 @@
 use oubliette_crypto::{CellShare, RootKey, VaultId, kdf, labels};
 use sha2::{Digest, Sha256};
 
-use super::Key;
-use super::fields::{Fields, find_all};
+use crate::Key;
+use crate::fields::{Fields, find_all};
 
 /// What a root pointer says about its root page; no secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Pointer {
-    pub(super) generation: u64,
-    pub(super) root_page: [u8; 12],
-    pub(super) salt: [u8; 32],
+pub struct Pointer {
+    /// Of the commit that wrote it.
+    pub generation: u64,
+    /// The root page's name.
+    pub root_page: [u8; 12],
+    /// What the root page's key is derived with.
+    pub salt: [u8; 32],
 }
 
 /// All pointers in these bytes.
-pub(super) fn pointers(bytes: &[u8]) -> impl Iterator<Item = Pointer> {
+pub fn pointers(bytes: &[u8]) -> impl Iterator<Item = Pointer> {
     find_all(bytes, b"OUBPTR01").filter_map(|found| {
         let mut fields = Fields(found);
         fields.take(8 + 16)?;
@@ -29,13 +32,13 @@ pub(super) fn pointers(bytes: &[u8]) -> impl Iterator<Item = Pointer> {
 }
 
 /// The key of the root page that a pointer names, if `root` is the secret of its time.
-pub(super) fn root_page_key(root: &Key, pointer: &Pointer) -> Option<Key> {
+pub fn root_page_key(root: &Key, pointer: &Pointer) -> Option<Key> {
     let root = RootKey::from_slice(root).ok()?;
     Some(*kdf::derive_root_page_key(&root, &pointer.salt, pointer.generation).expose())
 }
 
 /// Every `M` that some choice of one share from each cell gives, over all vaults the cells belong to.
-pub(super) fn roots(cells: &[Vec<u8>]) -> Vec<Key> {
+pub fn roots(cells: &[Vec<u8>]) -> Vec<Key> {
     let cells: Vec<Cell> = cells.iter().filter_map(|bytes| Cell::read(bytes)).collect();
     let Some(first) = cells.first() else { return Vec::new() };
     let mut choices: Vec<Vec<CellShare>> = vec![Vec::new()];
@@ -74,7 +77,7 @@ impl Cell {
 }
 
 /// The share of a slot, whatever its check sum says.
-fn share(slot: &[u8]) -> Option<CellShare> {
+pub fn share(slot: &[u8]) -> Option<CellShare> {
     let masked: [u8; 32] = slot.get(32..64)?.try_into().ok()?;
     let randomness = slot.get(4096..20_480)?;
     let mask = Sha256::new().chain_update(labels::CELL_MASK).chain_update(randomness).finalize();

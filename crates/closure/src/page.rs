@@ -2,33 +2,54 @@
 
 use oubliette_crypto::{PageHeader, PageKey, PageKind, VaultId, open_page};
 
-use super::fields::Fields;
-use super::fragment::Fragment;
-use super::path::Bits;
-use super::{Key, PageRef};
+use crate::fields::Fields;
+use crate::fragment::Fragment;
+use crate::path::Bits;
+use crate::{Key, PageRef};
 
 const PAGE: usize = 1024;
 
+/// What a fence says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// Whose it is; zero if that was lost.
+    pub handle: [u8; 16],
+    /// Seconds since 1970.
+    pub erased_at: i64,
+    /// First root generation that does not open the person.
+    pub generation: u64,
+}
+
 /// A page as it was found.
-pub(super) struct Sealed<'e> {
+pub struct Sealed<'e> {
     header: PageHeader,
     raw: &'e [u8; PAGE],
 }
 
 /// What a page's plaintext leads to.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) pages: Vec<PageRef>,
+pub struct Found {
+    /// Pages of any kind but covers whose place is known.
+    pub pages: Vec<PageRef>,
     /// Cover pages, with the place in the tree of the fragment in them.
-    pub(super) covers: Vec<(Bits, PageRef)>,
-    pub(super) seeds: Vec<(Bits, Key)>,
+    pub covers: Vec<(Bits, PageRef)>,
+    /// Seeds, by place in their person's tree.
+    pub seeds: Vec<(Bits, Key)>,
     /// Seeds of a cover page whose place nobody told.
-    pub(super) lost_seeds: Vec<Key>,
-    pub(super) tag_key: Option<Key>,
+    pub lost_seeds: Vec<Key>,
+    /// `K_tag`.
+    pub tag_key: Option<Key>,
+    /// `K_anchor`.
+    pub anchor_key: Option<Key>,
+    /// The person of a state page.
+    pub handle: Option<[u8; 16]>,
+    /// Fences of people who were erased.
+    pub fences: Vec<Fence>,
 }
 
 impl<'e> Sealed<'e> {
-    pub(super) fn read(raw: &'e [u8]) -> Option<Self> {
+    /// `None` if these bytes are no page.
+    pub fn read(raw: &'e [u8]) -> Option<Self> {
         let raw: &[u8; PAGE] = raw.try_into().ok()?;
         let mut fields = Fields(raw);
         if fields.take(3)? != b"OP\x01" {
@@ -38,19 +59,23 @@ impl<'e> Sealed<'e> {
         Some(Self { header: PageHeader { kind, id: fields.array()?, vault: VaultId(fields.array()?) }, raw })
     }
 
-    pub(super) fn id(&self) -> [u8; 12] {
+    /// Its name.
+    pub fn id(&self) -> [u8; 12] {
         self.header.id
     }
 
-    pub(super) fn kind(&self) -> PageKind {
+    /// What it is.
+    pub fn kind(&self) -> PageKind {
         self.header.kind
     }
 
-    pub(super) fn vault(&self) -> [u8; 16] {
+    /// Whose it is.
+    pub fn vault(&self) -> [u8; 16] {
         self.header.vault.0
     }
 
-    pub(super) fn open(&self, key: &Key) -> Option<Vec<u8>> {
+    /// Its plaintext, if this is its key.
+    pub fn open(&self, key: &Key) -> Option<Vec<u8>> {
         let key = PageKey::from_slice(key).ok()?;
         open_page(&key, &self.header, self.raw).ok().map(|body| body.expose().to_vec())
     }
@@ -70,7 +95,7 @@ fn kind(byte: u8) -> Option<PageKind> {
 }
 
 /// Reads a plaintext. `place`: of a cover page's fragment, if a state or another cover page told it.
-pub(super) fn read(kind: PageKind, body: &[u8], place: Option<&Bits>) -> Found {
+pub fn read(kind: PageKind, body: &[u8], place: Option<&Bits>) -> Found {
     let mut found = Found::default();
     let mut fields = Fields(body);
     let _what_is_read_counts = match kind {
@@ -121,8 +146,14 @@ fn leaf(fields: &mut Fields<'_>, found: &mut Found) -> Option<()> {
         entry.take(16)?;
         let kind = entry.u8()?;
         entry.take(3)?;
-        if kind == 1 {
-            page_ref(&mut entry, found)?;
+        match kind {
+            1 => page_ref(&mut entry, found)?,
+            3 => {
+                let (handle, erased_at) = (entry.array()?, i64::from_be_bytes(entry.array()?));
+                entry.take(8)?;
+                found.fences.push(Fence { handle, erased_at, generation: entry.u64()? });
+            }
+            _ => {}
         }
     }
     Some(())
@@ -130,7 +161,8 @@ fn leaf(fields: &mut Fields<'_>, found: &mut Found) -> Option<()> {
 
 fn vault(fields: &mut Fields<'_>, found: &mut Found) -> Option<()> {
     found.tag_key = Some(fields.array()?);
-    fields.take(32 + 8)?;
+    found.anchor_key = Some(fields.array()?);
+    fields.take(8)?;
     for _queue in ["sweep", "intents"] {
         page_ref(fields, found)?;
         fields.u32()?;
@@ -139,7 +171,9 @@ fn vault(fields: &mut Fields<'_>, found: &mut Found) -> Option<()> {
 }
 
 fn state(fields: &mut Fields<'_>, found: &mut Found) -> Option<()> {
-    fields.take(1 + 16 + 16 + 8 + 2 + 256)?;
+    fields.u8()?;
+    found.handle = Some(fields.array()?);
+    fields.take(16 + 8 + 2 + 256)?;
     page_ref(fields, found)?;
     fields.u32()?;
     let form = fields.u8()?;

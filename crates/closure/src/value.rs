@@ -3,16 +3,17 @@
 use oubliette_crypto::object::{HEADER_LEN, Reader, SEALED_CHUNK_LEN};
 use oubliette_crypto::{Branch, Class, Codec, Handle, Kind, ObjectContext, ObjectKey, Policy, VaultId};
 
-use super::Key;
-use super::fields::Fields;
-use super::path::{self, Bits};
+use crate::Key;
+use crate::fields::Fields;
+use crate::path::{self, Bits};
 
 const FRAME: usize = 131_072;
 
 /// The place that a row key names. The context of whatever is sealed there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    handle: [u8; 16],
+pub struct Place {
+    /// Whose value it is.
+    pub handle: [u8; 16],
     class: u8,
     branch: u8,
     compartment: u32,
@@ -20,7 +21,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn read(row_key: &[u8]) -> Option<Self> {
+    /// Reads a row's key; `None` for the vault's own rows.
+    pub fn read(row_key: &[u8]) -> Option<Self> {
         let mut fields = Fields(row_key);
         let handle = fields.array()?;
         let (class, branch) = (fields.u8()?, fields.u8()?);
@@ -28,7 +30,8 @@ impl Place {
         (handle != [0; 16] && fields.0.is_empty()).then_some(Self { handle, class, branch, compartment, seq })
     }
 
-    pub(super) fn path(&self) -> Bits {
+    /// Where its leaf lies in the person's tree.
+    pub fn path(&self) -> Bits {
         path::leaf(self.class, self.compartment, self.branch, self.seq)
     }
 
@@ -49,13 +52,13 @@ impl Place {
 }
 
 /// One sealed object and what it may have been sealed for.
-pub(super) struct Sealed<'e> {
+pub struct Sealed<'e> {
     bytes: &'e [u8],
     contexts: Vec<ObjectContext>,
     /// A body's head, by number.
-    pub(super) head: Option<usize>,
+    pub head: Option<usize>,
     /// The plaintext, what it was sealed for and the key, once they are known.
-    pub(super) open: Option<(Vec<u8>, ObjectContext, Key)>,
+    pub open: Option<(Vec<u8>, ObjectContext, Key)>,
 }
 
 impl<'e> Sealed<'e> {
@@ -63,13 +66,14 @@ impl<'e> Sealed<'e> {
         Self { bytes, contexts, head: None, open: None }
     }
 
-    pub(super) fn body(bytes: &'e [u8], place: &Place, vault: VaultId, head: Option<usize>) -> Self {
+    /// The body of the value at this place.
+    pub fn body(bytes: &'e [u8], place: &Place, vault: VaultId, head: Option<usize>) -> Self {
         let kinds = [Kind::Body(Codec::Plain), Kind::Body(Codec::Zstd)];
         Self { head, ..Self::new(bytes, place.contexts(vault, &kinds)) }
     }
 
     /// Tries a key, which costs one commitment for each context; answers how many were computed.
-    pub(super) fn attempt(&mut self, key: &Key) -> u64 {
+    pub fn attempt(&mut self, key: &Key) -> u64 {
         let Ok(object_key) = ObjectKey::from_slice(key) else { return 0 };
         for (tried, context) in (1..).zip(&self.contexts) {
             if let Some(plain) = open(&object_key, context, self.bytes) {
@@ -82,14 +86,14 @@ impl<'e> Sealed<'e> {
 }
 
 /// As much as opens, if the commitment is right.
-pub(super) fn open(key: &ObjectKey, context: &ObjectContext, bytes: &[u8]) -> Option<Vec<u8>> {
+pub fn open(key: &ObjectKey, context: &ObjectContext, bytes: &[u8]) -> Option<Vec<u8>> {
     let (header, sealed) = bytes.split_first_chunk::<HEADER_LEN>()?;
     Reader::new(key, context, header).ok().map(|reader| chunks(&reader, sealed))
 }
 
 /// The object that stands as content in an author's value of policy *either*, and what it was sealed for. `head` is the head's plaintext, of a
 /// small value the plaintext itself; `body` that of the body.
-pub(super) fn inner<'p>(
+pub fn inner<'p>(
     head: &'p [u8],
     body: Option<&'p [u8]>,
     context: &ObjectContext,
@@ -122,7 +126,7 @@ fn chunks(reader: &Reader, sealed: &[u8]) -> Vec<u8> {
 }
 
 /// What a row's value holds: the object in the row itself, and the name of its blob.
-pub(super) fn read_row<'e>(
+pub fn read_row<'e>(
     place: &Place,
     value: &'e [u8],
     vault: VaultId,
@@ -139,7 +143,7 @@ pub(super) fn read_row<'e>(
 }
 
 /// The content of a body in zstd frames, with the help of its head.
-pub(super) fn unpack(head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+pub fn unpack(head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
     let mut fields = Fields(head);
     fields.take(2)?;
     let content = usize::try_from(fields.u64()?).ok()?;
