@@ -149,8 +149,8 @@ fn old_copies_are_noise_for_the_erased_once_the_old_cell_is_gone() {
     fs::write(old.path("image"), &bytes).unwrap();
     old.is_proved(&["image"]);
 
-    // What somebody kept elsewhere: a slot of the old cell, in the middle of other things.
-    let sector = [&[7; 1000], &kept[36_864..57_344], &[7; 1000]].concat();
+    // What somebody kept elsewhere: the sectors of the old cell without its head, in the middle of other things.
+    let sector = [&[7; 1000], &kept[4096..], &[7; 1000]].concat();
     fs::write(old.path("sector"), sector).unwrap();
     old.is_opened(&["old", "sector"], "sector");
     fs::remove_file(old.path("sector")).unwrap();
