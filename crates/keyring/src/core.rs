@@ -224,6 +224,12 @@ impl Core {
         Ok(Subject { person, core: Arc::clone(self) })
     }
 
+    /// The same, but for whoever is about to leave: their cooling-off period is over, so nothing of theirs is used any more.
+    pub(crate) fn usable(self: &Arc<Self>, tag: Tag) -> Result<Subject, KeyringError> {
+        let subject = self.subject(tag)?;
+        if subject.is_leaving() { Err(KeyringError::Blocked) } else { Ok(subject) }
+    }
+
     pub(crate) fn subject_by_handle(self: &Arc<Self>, handle: &Handle) -> Result<Subject, KeyringError> {
         self.healthy()?;
         let key = (self.handle_tag(handle), EntryKind::Handle);

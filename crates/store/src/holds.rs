@@ -3,7 +3,8 @@
 use oubliette_keyring::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, RestrictionChange};
 
 use crate::person::Person;
-use crate::{VaultError, check};
+use crate::subjects::user_id;
+use crate::{Vault, VaultError, check};
 
 /// One person's legal holds.
 #[derive(Clone)]
@@ -50,6 +51,17 @@ impl std::fmt::Debug for HoldInfo {
     }
 }
 
+impl Vault {
+    /// The legal holds of a person, also of one whose deletion is due and waits for just them.
+    ///
+    /// # Errors
+    /// [`VaultError::SubjectUnknown`], [`VaultError::SubjectBlocked`], [`VaultError::SubjectErased`].
+    pub fn holds(&self, user: &str) -> Result<Holds, VaultError> {
+        let keys = self.inner.keyring.even_leaving(&user_id(user)?)?;
+        Ok(Holds { person: Person { vault: self.inner.clone(), keys } })
+    }
+}
+
 impl Holds {
     /// Places a hold, or changes the one of this name; true if it is new. Durable when it returns: no deletion that comes later cuts anything.
     ///
@@ -72,6 +84,7 @@ impl Holds {
         };
         let info = info(id, &placed);
         self.person.restrict(RestrictionChange::PlaceHold(id.to_owned(), placed))?;
+        self.person.vault.deletions.look_again();
         Ok((info, standing.is_none()))
     }
 
@@ -84,7 +97,9 @@ impl Holds {
         if !before.holds.contains_key(id) {
             return Err(VaultError::NotFound { what: "hold" });
         }
-        self.person.restrict(RestrictionChange::LiftHold(id.to_owned()))?;
+        let lifted = self.person.restrict(RestrictionChange::LiftHold(id.to_owned()));
+        self.person.vault.deletions.look_again();
+        lifted?;
         if !before.waiting.is_empty() {
             self.person.vault.tidied.begin_again();
         }

@@ -3,7 +3,7 @@
 //! | need | use |
 //! |---|---|
 //! | make or open a vault | [`Vault::create`], [`Vault::open`] |
-//! | a person comes, a person goes | [`Vault::put_subject`], [`Vault::erase`] |
+//! | a person comes, a person goes | [`Vault::put_subject`]; [`Vault::request_deletion`] and [`Vault::run_deletions`], or [`Vault::erase`] at once |
 //! | a person's content | [`Vault::subject`], then [`Subject::saves`], [`Subject::chats`], [`Subject::credentials`], [`Subject::consents`] |
 //! | a person's own copy | [`Subject::export`], [`verify_export`] |
 //! | who did what | [`Vault::audit`] |
@@ -89,6 +89,10 @@ pub use consents::{ConsentEvent, ConsentGiven, Consents};
 pub use credentials::{
     AccountInfo, ConfirmationKey, Credentials, GuardCode, Recipient, ReleaseRequest, Released, SteamFields,
     Use, UseKind,
+};
+pub use deletion::{
+    Approval, Asked, DeletionInfo, DeletionOptions, DeletionRun, DeletionState, DeletionStep, NewDeletion,
+    Override, StoreOutcome,
 };
 pub use errors::VaultError;
 pub use export::{BadExport, Export, ExportOptions, ExportReport, ExportWatch, Language, verify_export};

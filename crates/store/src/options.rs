@@ -11,6 +11,7 @@ use crate::quota::Quotas;
 use crate::saves::KeepRules;
 
 use crate::chats::ChatOptions;
+use crate::deletion::DeletionOptions;
 
 /// Time as a dependency, so that expiry is tested without sleeping.
 pub trait Clock: Send + Sync {
@@ -70,6 +71,8 @@ pub struct VaultOptions {
     pub audit: Option<PathBuf>,
     /// Settings of conversations.
     pub chat: ChatOptions,
+    /// Settings of the deletion job.
+    pub deletion: DeletionOptions,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }
@@ -83,6 +86,7 @@ pub(crate) struct Settings {
     pub(crate) keep: KeepRules,
     pub(crate) quotas: Quotas,
     pub(crate) chat: ChatOptions,
+    pub(crate) deletion: DeletionOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clock_tolerance: Duration,
     pub(crate) policy: Policy,
@@ -100,6 +104,7 @@ impl VaultOptions {
             keep: self.keep.clone(),
             quotas: self.quotas,
             chat: self.chat,
+            deletion: self.deletion,
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
             clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
             policy: self.policy.clone(),

@@ -236,7 +236,7 @@ impl Inner {
             let Some((handle, place)) = Place::parse(key) else { return true };
             if last.as_ref().is_none_or(|(known, _)| *known != handle) {
                 // Of the erased, and of those whose erasure has begun, nothing is kept. Where somebody's state cannot be read, anything may be.
-                let found = match self.keyring.subject_by_handle(&handle) {
+                let found = match self.keyring.even_leaving_by_handle(&handle) {
                     Ok(keys) => Some(keys.restrictions()),
                     Err(KeyringError::Unknown | KeyringError::Erased { .. } | KeyringError::Blocked) => {
                         Some(Arc::default())

@@ -107,7 +107,10 @@ impl Person {
             if !stands(&cut) {
                 return cut;
             }
-            // Whose name is gone was forgotten before, and may still wait.
+            // Whose name is gone was forgotten before: it may still wait, or be read by somebody whom that deletion gave up waiting for.
+            if compartments.is_empty() {
+                self.vault.keyring.drain_forgotten(&self.keys, &Path::class(Class::Records))?;
+            }
             if compartments.is_empty() && self.promised_until(&Path::class(Class::Records)).is_some() {
                 outcomes.push(Ok(Deletion::Blocked));
             }

@@ -14,7 +14,7 @@ impl Keyring {
     /// Creates a person; `(subject, false)` if they exist. Where a fence stands only with `reopen`, else `Erased`.
     pub fn create_subject(&self, user: &UserId, reopen: bool) -> Result<(Subject, bool), KeyringError> {
         let tag = self.core.person_tag(user);
-        match self.core.subject(tag) {
+        match self.core.usable(tag) {
             Err(KeyringError::Unknown) => {}
             Err(KeyringError::Erased { .. }) if reopen => {}
             found => return found.map(|subject| (subject, false)),
@@ -23,14 +23,31 @@ impl Keyring {
         Ok((self.core.subject(tag)?, count(&reply) > 0))
     }
 
-    /// The person of this name: `Unknown`, `Blocked` or `Erased` if there is none to work with.
+    /// The person of this name: `Unknown`, `Blocked` or `Erased` if there is none to work with. Blocked is also whoever's deletion is due.
     pub fn subject(&self, user: &UserId) -> Result<Subject, KeyringError> {
-        self.core.subject(self.core.person_tag(user))
+        self.core.usable(self.core.person_tag(user))
     }
 
     /// The person of this handle: `Unknown` when gone, `Blocked` while they go.
     pub fn subject_by_handle(&self, handle: &Handle) -> Result<Subject, KeyringError> {
+        let subject = self.core.subject_by_handle(handle)?;
+        if subject.is_leaving() { Err(KeyringError::Blocked) } else { Ok(subject) }
+    }
+
+    /// The same of whoever's deletion is due but who is not blocked yet, because of a legal hold perhaps. Not for using what is theirs.
+    pub fn even_leaving(&self, user: &UserId) -> Result<Subject, KeyringError> {
+        self.core.subject(self.core.person_tag(user))
+    }
+
+    /// By their handle.
+    pub fn even_leaving_by_handle(&self, handle: &Handle) -> Result<Subject, KeyringError> {
         self.core.subject_by_handle(handle)
+    }
+
+    /// Waits until no key is in use any more that was forgotten at or below `base`: for whoever asks again for a deletion that ended in
+    /// `LeasesHeld`, and has no path of it any more.
+    pub fn drain_forgotten(&self, subject: &Subject, base: &Path) -> Result<(), KeyringError> {
+        subject.person.gate.drain_cancelled(self.core.options.lease_wait, |path| base.is_prefix_of(path))
     }
 
     /// The fence that stands in a person's place, if one does.

@@ -79,6 +79,16 @@ impl Gate {
         self.drain(longest, |state| state.leases.values().filter(|held| matches(&held.path)).count())
     }
 
+    /// Waits until no lease whose path matches is left of those that were told to let go.
+    pub(crate) fn drain_cancelled(
+        &self,
+        longest: Duration,
+        matches: impl Fn(&Path) -> bool,
+    ) -> Result<(), KeyringError> {
+        let left = |held: &&Held| held.cancelled.load(Ordering::SeqCst) && matches(&held.path);
+        self.drain(longest, |state| state.leases.values().filter(left).count())
+    }
+
     /// Waits until no lease and no operation is left; answers how many there were when the person was stopped.
     pub(crate) fn drain_all(&self, longest: Duration) -> Result<u32, KeyringError> {
         self.drain(longest, |state| state.leases.len() + state.operations)?;

@@ -67,6 +67,11 @@ impl Subject {
         let Some(cover) = &view.cover else { return Ok(HighestCut::All) };
         cover.highest_cut::<KeyringError>(base, &mut |page| load_cover(&self.core.pages, page))
     }
+    /// Whether their deletion is due: nothing of theirs is to be used any more, though a hold may keep it.
+    pub fn is_leaving(&self) -> bool {
+        let restrictions = self.restrictions();
+        restrictions.deletion.is_some() && restrictions.is_leaving(self.core.due_time())
+    }
     /// What restricts the person now.
     pub fn restrictions(&self) -> Arc<Restrictions> {
         Arc::clone(&self.person.view().restrictions)

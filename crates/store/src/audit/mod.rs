@@ -62,7 +62,7 @@ impl Audit<'_> {
     /// Those of the key plane.
     pub fn pseudonym(&self, user: &str) -> Result<Option<Pseudonym>, VaultError> {
         let Ok(user) = user_id(user) else { return Ok(None) };
-        match self.keyring.subject(&user) {
+        match self.keyring.even_leaving(&user) {
             Ok(subject) => Ok(Some(subject.pseudonym())),
             Err(KeyringError::Unknown | KeyringError::Blocked | KeyringError::Erased { .. }) => Ok(None),
             Err(error) => Err(error.into()),

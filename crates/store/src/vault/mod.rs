@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) trimming: Trimming,
     pub(crate) usages: Usages,
     pub(crate) audit: Arc<audit::Log>,
+    pub(crate) deletions: deletion::Due,
     folder: Option<Folder>,
 }
 
@@ -138,6 +139,7 @@ impl Vault {
             trimming: Trimming::default(),
             usages: Usages::new(),
             audit,
+            deletions: deletion::Due::default(),
             folder,
         };
         Ok(Self { inner: Arc::new(inner) })
