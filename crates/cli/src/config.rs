@@ -40,6 +40,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("quota.records_bytes", Kind::Number),
     ("quota.records_items", Kind::Number),
     ("chat.default_policy", Kind::Text),
+    ("deletion.cooling_off_days", Kind::Number),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
@@ -109,6 +110,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) chat: Chat,
     #[serde(default)]
+    pub(crate) deletion: Deletion,
+    #[serde(default)]
     pub(crate) memory: Memory,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -173,6 +176,13 @@ impl Chat {
         }
         Ok(options)
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deletion {
+    /// For how many days a deletion can be taken back.
+    pub(crate) cooling_off_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

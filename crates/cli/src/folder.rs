@@ -11,7 +11,7 @@ use oubliette_service::{
     admin,
     operator::{self, Answer, Command},
 };
-use oubliette_store::{Keep, KeepRules, Quotas, Vault, VaultError, VaultOptions};
+use oubliette_store::{DeletionOptions, Keep, KeepRules, Quotas, Vault, VaultError, VaultOptions};
 
 use crate::{
     config::{Quota, Saves, Settings},
@@ -30,6 +30,7 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
         keep: keep_rules(&settings.saves)?,
         quotas: quotas(&settings.quota),
         chat: settings.chat.options()?,
+        deletion: deletion(settings),
         cells: settings.cells.clone(),
         key_cache: Some(harden::key_cache(&settings.memory)?),
         ..VaultOptions::default()
@@ -53,6 +54,11 @@ fn keep_rules(saves: &Saves) -> Result<KeepRules, CliError> {
         all: keep(saves.keep_last, saves.keep_days, "saves")?,
         games: games.collect::<Result<_, CliError>>()?,
     })
+}
+
+fn deletion(settings: &Settings) -> DeletionOptions {
+    let usual = DeletionOptions::default().cooling_off_days;
+    DeletionOptions { cooling_off_days: settings.deletion.cooling_off_days.unwrap_or(usual) }
 }
 
 fn quotas(quota: &Quota) -> Quotas {

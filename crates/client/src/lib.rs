@@ -17,6 +17,7 @@
 
 mod api;
 mod audit;
+mod deletion;
 mod error;
 mod export;
 mod follow;
@@ -31,6 +32,7 @@ mod types;
 
 pub use self::{
     audit::{AuditActor, AuditEntry, AuditQuery},
+    deletion::{DeletionJob, DeletionOverride, NewDeletion},
     error::{ClientError, Problem, QuotaFacts, YourSide},
     export::ExportAsked,
     holds::{Hold, NewHold},

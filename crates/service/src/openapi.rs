@@ -17,8 +17,8 @@ use crate::{
     idempotency, metrics,
     problem::ProblemDocument,
     routes::{
-        audit, blocks, chats, consents, credentials, docs, export, health, holds, messages, records,
-        requests, saves, settings, subjects,
+        audit, blocks, chats, consents, credentials, deletion, docs, export, health, holds, messages,
+        records, requests, saves, settings, subjects,
     },
 };
 
@@ -76,6 +76,10 @@ use crate::{
         consents::history,
         consents::give,
         consents::withdraw,
+        deletion::request,
+        deletion::get,
+        deletion::cancel,
+        deletion::approve,
         holds::list,
         holds::place,
         holds::lift,

@@ -4,6 +4,10 @@ use data_encoding::HEXLOWER;
 use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
+mod deletion;
+
+pub use deletion::{Leaving, Run, Step, Store};
+
 use crate::{
     audit,
     incident::{self, Incident, Question},
@@ -22,6 +26,12 @@ pub enum Command {
         /// The user id.
         user: String,
     },
+    /// Every deletion that is not carried out yet.
+    #[serde(rename = "deletion list")]
+    DeletionList,
+    /// Carries out whatever deletion is due, rows and blobs included.
+    #[serde(rename = "deletion run")]
+    DeletionRun,
     /// Shows a person, without content.
     #[serde(rename = "subject show")]
     SubjectShow {
@@ -57,6 +67,10 @@ pub enum Command {
 pub enum Answer {
     /// Of `subject erase`; the same record for a person erased before.
     Erased(Erasure),
+    /// Of `deletion list`.
+    Deletions(Vec<Leaving>),
+    /// Of `deletion run`.
+    DeletionRun(deletion::Run),
     /// Of `subject show`.
     Subject(SubjectReport),
     /// Of `fsck`.
@@ -203,6 +217,8 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
     // As it stands in the audit log, whether it changes anything, and whom it concerns.
     let (name, changes, user) = match command {
         Command::SubjectErase { user } => ("subject erase", true, Some(user.as_str())),
+        Command::DeletionList => ("deletion list", false, None),
+        Command::DeletionRun => ("deletion run", true, None),
         Command::SubjectShow { user } => ("subject show", false, Some(user.as_str())),
         Command::Fsck { give_up_lost: true, .. } => ("fsck --give-up-lost", true, None),
         Command::Fsck { repair: true, .. } => ("fsck --repair", true, None),
@@ -242,6 +258,8 @@ fn carry_out(
                 Some(ErasureOutcome::Unknown) | None => Err(VaultError::SubjectUnknown),
             }
         }
+        Command::DeletionList => Ok(Answer::Deletions(deletion::list(vault)?)),
+        Command::DeletionRun => Ok(Answer::DeletionRun(deletion::run(vault, progress)?)),
         Command::SubjectShow { user } => {
             let info = vault.subject(user)?.info()?;
             Ok(Answer::Subject(SubjectReport {

@@ -259,6 +259,13 @@ impl From<VaultError> for Problem {
                 of(S::FORBIDDEN, "consent_required", "A consent is missing")
             }
             VaultError::Held => of(S::CONFLICT, "held", "A legal hold stands"),
+            VaultError::DeletionDue => of(S::CONFLICT, "deletion_due", "The deletion is due"),
+            VaultError::ApprovalMismatch => {
+                of(S::CONFLICT, "approval_mismatch", "Something else waits for approval")
+            }
+            VaultError::SecondPersonRequired => {
+                of(S::FORBIDDEN, "second_person_required", "A second person must approve")
+            }
             VaultError::GuardianConsentRequired => {
                 of(S::FORBIDDEN, "guardian_consent_required", "A guardian's consent is missing")
             }
@@ -324,6 +331,9 @@ mod tests {
         assert_eq!(status_and_code(VaultError::SubjectUnknown), (404, "subject_unknown"));
         assert_eq!(status_and_code(VaultError::SubjectBlocked), (423, "subject_blocked"));
         assert_eq!(status_and_code(VaultError::SubjectErased { erased_at: 1 }), (410, "subject_erased"));
+        assert_eq!(status_and_code(VaultError::DeletionDue), (409, "deletion_due"));
+        assert_eq!(status_and_code(VaultError::ApprovalMismatch), (409, "approval_mismatch"));
+        assert_eq!(status_and_code(VaultError::SecondPersonRequired), (403, "second_person_required"));
         assert_eq!(status_and_code(VaultError::PeerGone), (410, "peer_gone"));
         assert_eq!(status_and_code(VaultError::BlockedByRecipient), (403, "blocked_by_recipient"));
         assert_eq!(status_and_code(VaultError::VersionConflict { current: None }), (412, "version_conflict"));

@@ -211,10 +211,17 @@ async fn connection(
     let _ = serving.await;
 }
 
-/// Removes what erasures leave behind, in small steps.
+/// Carries out the deletions that are due, and removes what erasures leave behind, in small steps.
 async fn sweep(app: App) {
     const STEP: usize = 512;
     loop {
+        match app.run_now(Vault::delete_due).await {
+            Ok(run) if run.erased + run.left > 0 => {
+                tracing::info!(erased = run.erased, left = run.left, "deletions that were due");
+            }
+            Ok(_) => {}
+            Err(problem) => tracing::warn!(code = problem.code, "deletions failed; tried again later"),
+        }
         match app.run_now(|vault| vault.sweep(STEP)).await {
             Ok(report) if report.left > 0 => continue,
             Ok(_) => {}

@@ -3,6 +3,7 @@
 mod bench;
 mod chat;
 mod credential;
+mod deletion;
 mod doctor;
 mod export;
 mod fsck;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     /// Platform credentials, through the service
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Deletions of people: ask, watch, take back, approve, carry out
+    #[command(subcommand)]
+    Deletion(deletion::Command),
     /// Legal holds, through the service
     #[command(subcommand)]
     Hold(hold::Command),
@@ -96,6 +100,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Save(command) => save::run(command, settings, output),
         Command::Chat(command) => chat::run(command, settings, output),
         Command::Credential(command) => credential::run(command, settings, output),
+        Command::Deletion(command) => deletion::run(command, settings, output),
         Command::Hold(command) => hold::run(command, settings, output),
         Command::Record(command) => record::run(command, settings, output),
         Command::Request(command) => request::run(command, settings, output),

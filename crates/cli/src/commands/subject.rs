@@ -98,7 +98,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             );
             lines
         }),
-        Answer::Fsck(_) | Answer::Status(_) | Answer::Incident(_) => {
+        _ => {
             return Err(CliError::Usage(
                 "the service answered something else; use the same version".to_owned(),
             ));

@@ -72,7 +72,7 @@ pub(crate) async fn place(
         .map(|text| times::micros(&text).ok_or_else(|| Problem::invalid("expires", "not an RFC 3339 time")))
         .transpose()?;
     let hold = NewHold { reason: body.reason, expires };
-    let (info, new) = app.with_subject(user, move |subject| subject.holds().place(&id, &hold)).await?;
+    let (info, new) = app.run(move |vault| vault.holds(&user)?.place(&id, &hold)).await?;
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Answer(info.into())))
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn lift(
     State(app): State<App>,
     Names((user, id)): Names<(String, String)>,
 ) -> Result<Answer<Lifted>, Problem> {
-    app.with_subject(user, move |subject| subject.holds().lift(&id)).await?;
+    app.run(move |vault| vault.holds(&user)?.lift(&id)).await?;
     Ok(Answer(Lifted { state: "lifted" }))
 }
 
@@ -92,6 +92,6 @@ pub(crate) async fn list(
     State(app): State<App>,
     Names(user): Names<String>,
 ) -> Result<Answer<HoldList>, Problem> {
-    let holds = app.with_subject(user, |subject| subject.holds().list()).await?;
+    let holds = app.run(move |vault| vault.holds(&user)?.list()).await?;
     Ok(Answer(HoldList { holds: holds.into_iter().map(Into::into).collect() }))
 }

@@ -5,6 +5,7 @@ pub(crate) mod blocks;
 pub(crate) mod chats;
 pub(crate) mod consents;
 pub(crate) mod credentials;
+pub(crate) mod deletion;
 pub(crate) mod docs;
 pub(crate) mod export;
 pub(crate) mod fuzz;
@@ -84,6 +85,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/metrics", get(metrics::get))
         .route(&at(subject, "/consents"), get(consents::history))
         .route(&at(subject, "/consents/{purpose}"), put(consents::give).delete(consents::withdraw))
+        .route(&at(subject, "/deletion"), post(deletion::request).get(deletion::get).delete(deletion::cancel))
+        .route(&at(subject, "/deletion/approval"), post(deletion::approve))
         .route(&at(subject, "/holds"), get(holds::list))
         .route(&at(subject, "/holds/{id}"), put(holds::place).delete(holds::lift))
         .route(&at(subject, "/records"), get(records::list))

@@ -80,6 +80,11 @@ impl Grant {
         self.scopes.contains(&scope)
     }
 
+    /// A name that no other token has, for what takes two people.
+    pub(crate) fn one_person(&self) -> String {
+        format!("{}/{}", data_encoding::HEXLOWER.encode(&self.id), self.name)
+    }
+
     /// The token's scopes as the audit log writes them.
     pub(crate) fn mask(&self) -> u64 {
         Scope::mask(&self.scopes)

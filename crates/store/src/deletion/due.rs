@@ -24,7 +24,11 @@ impl Due {
     pub(super) fn has_come(&self, now: i64) -> bool {
         let next = self.0.load(Ordering::SeqCst);
         // Said before the look: who asks meanwhile says so again.
-        next <= now && self.0.compare_exchange(next, now.saturating_add(HOUR), Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        next <= now
+            && self
+                .0
+                .compare_exchange(next, now.saturating_add(HOUR), Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
     }
 }
 

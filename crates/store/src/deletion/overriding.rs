@@ -72,7 +72,8 @@ fn digest(user: &UserId, job: &JobId, what: &Overriding) -> [u8; 32] {
 
 /// A person's name as it stands in the state.
 pub(super) fn digest_of_person(name: &str) -> [u8; 16] {
-    let hash: [u8; 32] = Sha256::new_with_prefix(DELETION_OVERRIDE).chain_update(b"/by").chain_update(name).finalize().into();
+    let hash: [u8; 32] =
+        Sha256::new_with_prefix(DELETION_OVERRIDE).chain_update(b"/by").chain_update(name).finalize().into();
     hash.first_chunk().copied().unwrap_or_default()
 }
 
@@ -86,7 +87,9 @@ impl Vault {
         let keyring = &self.inner.keyring;
         let none = VaultError::NotFound { what: "deletion that waits for approval" };
         let Found::Requested(requested) = keyring.deletion(&user)? else { return Err(none) };
-        let (job, Some(what)) = (requested.request.job, requested.request.overriding) else { return Err(none) };
+        let (job, Some(what)) = (requested.request.job, requested.request.overriding) else {
+            return Err(none);
+        };
         if what.approved.is_some() {
             return Err(none);
         }

@@ -49,7 +49,8 @@ impl Vault {
         let inner = &self.inner;
         let user = user_id(user)?;
         let reason = Reason::new(&new.reason).ok_or_else(|| {
-            let allowed = format!("must be a word of 1 to {MAX_DELETION_REASON} bytes of a-z, 0-9, `_`, `-` and `.`");
+            let allowed =
+                format!("must be a word of 1 to {MAX_DELETION_REASON} bytes of a-z, 0-9, `_`, `-` and `.`");
             VaultError::invalid("reason", allowed)
         })?;
         let usual = inner.settings.deletion.cooling_off_days;
@@ -86,7 +87,9 @@ impl Vault {
         if !ours && overrides && standing.approved().is_none() {
             let wanted = overriding(standing.requested, standing.due);
             let waits = standing.overriding.filter(|waits| {
-                now < waits.expires && (waits.cooling_off, waits.holds, waits.due) == (wanted.cooling_off, wanted.holds, wanted.due)
+                now < waits.expires
+                    && (waits.cooling_off, waits.holds, waits.due)
+                        == (wanted.cooling_off, wanted.holds, wanted.due)
             });
             if waits.is_none() {
                 inner.keyring.override_deletion(&keys, standing.job, wanted)?;

@@ -141,9 +141,12 @@ impl Vault {
             watch(&waiting(&job, DeletionState::Held, "a legal hold stands".to_owned()));
             return Ok(None);
         }
-        let kept_until = self.inner.keyring.even_leaving(&user).map_err(VaultError::from).and_then(|keys| {
-            Person { vault: self.inner.clone(), keys }.kept_by_law()
-        });
+        let kept_until = self
+            .inner
+            .keyring
+            .even_leaving(&user)
+            .map_err(VaultError::from)
+            .and_then(|keys| Person { vault: self.inner.clone(), keys }.kept_by_law());
         match kept_until {
             Ok(kept_until) => {
                 let erasure = Erasure { user, request, kept_until, at_once: false };
@@ -157,7 +160,9 @@ impl Vault {
                 watch(&waiting(&job, DeletionState::Requested, format!("{what} is damaged; run fsck")));
                 Ok(None)
             }
-            Err(VaultError::SubjectUnknown | VaultError::SubjectBlocked | VaultError::SubjectErased { .. }) => Ok(None),
+            Err(
+                VaultError::SubjectUnknown | VaultError::SubjectBlocked | VaultError::SubjectErased { .. },
+            ) => Ok(None),
             Err(other) => Err(other),
         }
     }
@@ -193,7 +198,11 @@ impl Vault {
                     if sweep {
                         stores.extend(self.sweep_now(&record.handle, &mut swept));
                     }
-                    let state = if swept.last() == Some(&record.handle) { DeletionState::Swept } else { DeletionState::Erased };
+                    let state = if swept.last() == Some(&record.handle) {
+                        DeletionState::Swept
+                    } else {
+                        DeletionState::Erased
+                    };
                     DeletionStep { job, state, stores, waits: None }
                 }
                 Keys::InUse(held) => {

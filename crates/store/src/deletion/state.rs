@@ -100,7 +100,9 @@ impl Vault {
         let inner = &self.inner;
         let mut found: Vec<(UserId, Found)> = Vec::new();
         found.extend(inner.keyring.intents()?.into_iter().map(|one| (one.user.clone(), Found::Blocked(one))));
-        found.extend(inner.keyring.deletions()?.into_iter().map(|one| (one.user.clone(), Found::Requested(one))));
+        found.extend(
+            inner.keyring.deletions()?.into_iter().map(|one| (one.user.clone(), Found::Requested(one))),
+        );
         let infos = found.into_iter().filter_map(|(user, found)| {
             let info = inner.deletion_info(&user, found)?;
             Some((user.as_str().to_owned(), info))

@@ -154,7 +154,7 @@ impl World {
     }
 }
 
-fn options(clock: &Arc<ManualClock>) -> KeyringOptions {
+pub(crate) fn options(clock: &Arc<ManualClock>) -> KeyringOptions {
     KeyringOptions {
         lease_wait: std::time::Duration::from_secs(5),
         clock: clock.clone(),
