@@ -25,6 +25,7 @@ fn targets() -> Vec<Target> {
         .chain(oubliette_store::fuzzing::TARGETS)
         .chain(oubliette_service::fuzzing::TARGETS)
         .chain(oubliette_cli::fuzzing::TARGETS)
+        .chain(oubliette_closure::fuzzing::TARGETS)
         .collect()
 }
 

@@ -15,6 +15,8 @@ mod carve;
 pub mod cell;
 pub mod fields;
 pub mod fragment;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod page;
 pub mod path;
 mod proof;

@@ -10,6 +10,9 @@ mod scan;
 mod sled;
 mod sources;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
@@ -110,6 +113,17 @@ impl Findings {
             self.pages.entry(id).or_default().push((file, offset));
         }
     }
+}
+
+/// Everything that does not need a file, on any bytes: for the fuzz target.
+pub(crate) fn any(input: &[u8]) {
+    if let Some(message) = sled::message(input) {
+        assert!(message.length <= input.len() && sled::announced(input) == Some(message.length));
+    }
+    for kept in backup::read(input) {
+        assert!(kept.row.1 > 0 && Place::read(&kept.key).is_none_or(|place| place.handle == kept.key[..16]));
+    }
+    let _length_or_not = redo::length(input);
 }
 
 /// Tells bytes apart.

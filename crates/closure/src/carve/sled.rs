@@ -32,7 +32,7 @@ pub(super) const LONGEST: usize = 16 << 20;
 /// Bytes of the longest head.
 pub(super) const HEAD: usize = 32;
 
-/// The message at the front of these bytes, if a whole one stands there. `need`: more bytes may be asked for than are here.
+/// The message at the front of these bytes, if a whole one stands there.
 pub(super) fn message(bytes: &[u8]) -> Option<Message<'_>> {
     let kind = *bytes.get(4)?;
     if kind != NODE && kind != LINK {
