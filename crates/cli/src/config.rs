@@ -41,6 +41,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("quota.records_items", Kind::Number),
     ("chat.default_policy", Kind::Text),
     ("deletion.cooling_off_days", Kind::Number),
+    ("log.witnesses", Kind::Texts),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
@@ -112,6 +113,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) deletion: Deletion,
     #[serde(default)]
+    pub(crate) log: Log,
+    #[serde(default)]
     pub(crate) memory: Memory,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -161,6 +164,15 @@ pub(crate) struct Quota {
 pub(crate) struct Chat {
     /// Of messages for which neither sender nor conversation names a policy.
     pub(crate) default_policy: Option<String>,
+}
+
+/// The log of deletions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// Public keys of the witnesses whose signatures count.
+    #[serde(default)]
+    pub(crate) witnesses: Vec<String>,
 }
 
 impl Chat {

@@ -52,6 +52,9 @@ pub(crate) enum CliError {
     /// `log verify` found faults, which are printed already.
     #[error("{0} faults found in the logs; docs/audit.md says what to do")]
     Log(usize),
+    /// A receipt, a checkpoint or a proof does not hold; what is false is printed already.
+    #[error("{0}")]
+    Untrue(String),
     /// `doctor` found what is bad, and said so already.
     #[error("{0} of it is bad; docs/doctor.md says what each finding means")]
     Unsound(usize),
@@ -115,7 +118,12 @@ impl CliError {
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::PartlyImported { exit_code, .. } => *exit_code,
             Self::Reached(_) => 5,
-            Self::Faults(_) | Self::Export(_) | Self::Log(_) | Self::Unusable(_) | Self::Engine(_) => 5,
+            Self::Faults(_)
+            | Self::Untrue(_)
+            | Self::Export(_)
+            | Self::Log(_)
+            | Self::Unusable(_)
+            | Self::Engine(_) => 5,
             Self::Io { .. }
             | Self::Import(_)
             | Self::Prove(_)
@@ -170,7 +178,7 @@ fn of_code(code: &str) -> u8 {
         | "not_author"
         | "too_large"
         | "quota_exceeded" => 4,
-        "corrupt" => 5,
+        "corrupt" | "log_conflict" | "log_refused" => 5,
         "invalid" => 2,
         _ => 1,
     }

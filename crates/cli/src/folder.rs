@@ -32,6 +32,7 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
         chat: settings.chat.options()?,
         deletion: deletion(settings),
         cells: settings.cells.clone(),
+        witnesses: settings.log.witnesses.clone(),
         key_cache: Some(harden::key_cache(&settings.memory)?),
         ..VaultOptions::default()
     };

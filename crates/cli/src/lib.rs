@@ -5,6 +5,7 @@
 
 mod args;
 pub mod bench;
+mod certificate;
 mod commands;
 mod config;
 mod doctor;

@@ -24,6 +24,7 @@ mod follow;
 mod holds;
 mod http;
 mod prefetch;
+mod receipts;
 mod records;
 mod release;
 mod requests;

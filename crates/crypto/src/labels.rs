@@ -1,4 +1,4 @@
-//! Every label that separates one use of a key from another (docs/formats.md, sections 1, 4, 5 and 7, "Released answers"). A label is used for
+//! Every label that separates one use of a key from another (docs/formats.md, sections 1, 4, 5, 7 and 13, "Released answers"). A label is used for
 //! one purpose and never changes its meaning; a new purpose gets a new label.
 
 /// Step from a tree seed to a child; followed by one byte 0 or 1.
@@ -37,6 +37,10 @@ pub const AUDIT_START: &[u8] = b"oubliette/v1/audit/start";
 pub const AUDIT_CHAIN: &[u8] = b"oubliette/v1/audit/chain";
 /// Key of the row digests.
 pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";
+/// From `K_anchor` to the key that signs receipts and checkpoints.
+pub const RECEIPT_SIGN: &[u8] = b"oubliette/v1/receipt/sign";
+/// Names a receipt; followed by the job's id and the state.
+pub const RECEIPT_ID: &[u8] = b"oubliette/v1/receipt/id";
 /// HPKE's `info` of a released answer (docs/formats.md, "Released answers").
 pub const RELEASE: &[u8] = b"oubliette/v1/release";
 /// What ties a receipt to a person; followed by salt, length of the user id, user id and job.

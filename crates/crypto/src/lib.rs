@@ -29,6 +29,7 @@ pub mod padding;
 pub mod page;
 pub mod path;
 pub mod secret;
+pub mod sign;
 mod stack;
 pub mod tree;
 
@@ -48,6 +49,7 @@ pub use page::{
 };
 pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
 pub use secret::{
-    AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, ReleaseKey, RootKey, TagKey, TreeSeed,
+    AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, ReleaseKey, RootKey, SigningSeed, TagKey,
+    TreeSeed,
 };
 pub use stack::wiped;

@@ -101,6 +101,10 @@ secret!(
     /// What the ephemeral key pair of one sealed answer is derived from.
     ReleaseSeed
 );
+secret!(
+    /// The private half of an Ed25519 key: a vault's, derived from [`AnchorKey`], or that of a witness, which stands with the witness.
+    SigningSeed
+);
 
 impl CellShare {
     /// The share that a cell keeps as `masked`; it stands in clear only where it will live.
@@ -147,6 +151,6 @@ mod tests {
 
     #[test]
     fn every_secret_hides_its_bytes_and_takes_exactly_32() {
-        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed);
+        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed SigningSeed);
     }
 }

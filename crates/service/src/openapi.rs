@@ -18,7 +18,7 @@ use crate::{
     problem::ProblemDocument,
     routes::{
         audit, blocks, chats, consents, credentials, deletion, docs, export, health, holds, messages,
-        records, requests, saves, settings, subjects,
+        receipts, records, requests, saves, settings, subjects,
     },
 };
 
@@ -37,6 +37,11 @@ use crate::{
         docs::openapi_json,
         metrics::get,
         audit::list,
+        receipts::get,
+        receipts::checkpoint,
+        receipts::take,
+        receipts::proof,
+        receipts::consistency,
         subjects::put,
         subjects::get,
         saves::list,

@@ -1,7 +1,7 @@
 //! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
 
 use data_encoding::HEXLOWER;
-use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, Vault, VaultError};
+use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, LogStatus, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
 mod deletion;
@@ -50,6 +50,12 @@ pub enum Command {
     /// Counts and sizes.
     #[serde(rename = "status")]
     Status,
+    /// Takes a checkpoint of the log of deletions that a witness signed.
+    #[serde(rename = "log cosigned")]
+    LogCosigned {
+        /// The signed note.
+        note: String,
+    },
     /// The machine's clock is right, however far it is ahead or behind: what is deleted by time goes by it.
     #[serde(rename = "trust clock")]
     TrustClock,
@@ -75,7 +81,7 @@ pub enum Answer {
     Subject(SubjectReport),
     /// Of `fsck`.
     Fsck(FsckSummary),
-    /// Of `status` and `trust clock`.
+    /// Of `status`, `trust clock` and `log cosigned`.
     Status(StatusReport),
     /// Of `incident report`.
     Incident(Box<Incident>),
@@ -103,6 +109,9 @@ pub struct Erasure {
     /// Which deletion this was, hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The receipt, a signed note; nothing if it was lost with the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
     /// Told once, hex: keep it with the receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
@@ -174,8 +183,48 @@ pub struct StatusReport {
     /// How the memory is kept that keys live in.
     #[serde(default)]
     pub key_memory: String,
+    /// The public key of receipts and log.
+    #[serde(default)]
+    pub public_key: String,
+    /// Receipts and log.
+    #[serde(default)]
+    pub log: LogReport,
     /// Why the vault is not ready, where it is not.
     pub problems: Vec<String>,
+}
+
+/// How receipts and the log of deletions are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LogReport {
+    /// Entries: deletions so far.
+    pub entries: u64,
+    /// Receipts issued.
+    pub receipts: u64,
+    /// Erased people whose `final` receipt is yet to come.
+    pub not_final: u64,
+    /// Entries of the log that a witness signed for, and when; nothing without a witness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<u64>,
+    /// RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed_at: Option<String>,
+    /// Who.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed_by: Option<String>,
+}
+
+impl From<LogStatus> for LogReport {
+    fn from(status: LogStatus) -> Self {
+        let seen = status.witnessed;
+        Self {
+            entries: status.entries,
+            receipts: status.receipts,
+            not_final: status.not_final,
+            witnessed: seen.as_ref().map(|seen| seen.entries),
+            witnessed_at: seen.as_ref().map(|seen| times::text(seen.time.saturating_mul(1_000_000))),
+            witnessed_by: seen.map(|seen| seen.by),
+        }
+    }
 }
 
 /// A file that holds a share of the root secret.
@@ -224,6 +273,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
         Command::Fsck { repair: true, .. } => ("fsck --repair", true, None),
         Command::Fsck { .. } => ("fsck", false, None),
         Command::TrustClock => ("doctor --trust-clock", true, None),
+        Command::LogCosigned { .. } => ("log cosigned", true, None),
         Command::IncidentReport { .. } => ("incident report --resolve", false, None),
         // Tells nothing of anybody, and is asked for often.
         Command::Status => return Ok(carry_out(vault, command, progress)?),
@@ -291,9 +341,11 @@ fn carry_out(
             incident::resolve(vault, &mut incident)?;
             Ok(Answer::Incident(Box::new(incident)))
         }
-        Command::Status | Command::TrustClock => {
-            if matches!(command, Command::TrustClock) {
-                vault.trust_clock()?;
+        Command::Status | Command::TrustClock | Command::LogCosigned { .. } => {
+            match command {
+                Command::TrustClock => vault.trust_clock()?,
+                Command::LogCosigned { note } => vault.take_cosigned(note)?,
+                _ => {}
             }
             let status = vault.status()?;
             Ok(Answer::Status(StatusReport {
@@ -310,6 +362,8 @@ fn carry_out(
                 cell_class: status.cell_class,
                 cells: status.cells.into_iter().map(Cell::from).collect(),
                 key_memory: status.key_memory,
+                public_key: status.log.public_key.clone(),
+                log: status.log.into(),
                 problems: status.problems,
             }))
         }
@@ -328,6 +382,7 @@ impl From<ErasureRecord> for Erasure {
             cell_class: record.cell_class,
             leases_drained: record.leases_drained,
             job: record.job,
+            receipt: record.receipt,
             salt: record.salt.map(|salt| HEXLOWER.encode(salt.expose())),
         }
     }

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use oubliette_store::{SaveInfo, VaultError};
+use oubliette_store::{SaveInfo, VaultError, translog::LogError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -294,6 +294,10 @@ impl From<VaultError> for Problem {
             VaultError::Corrupt { .. } | VaultError::KeysLost { .. } | VaultError::RowsLost { .. } => {
                 of(S::INTERNAL_SERVER_ERROR, "corrupt", "Stored data is damaged")
             }
+            VaultError::Log(LogError::RolledBack { .. } | LogError::Forked { .. }) => {
+                of(S::CONFLICT, "log_conflict", "The log contradicts what was signed")
+            }
+            VaultError::Log(_) => of(S::UNPROCESSABLE_ENTITY, "log_refused", "It does not convince"),
             VaultError::Busy => Self::busy(
                 "a slow reader or writer still has what was forgotten, whose keys are gone from storage; ask again after the time in Retry-After",
             ),

@@ -184,6 +184,9 @@ pub enum VaultError {
     /// Readers or writers still hold what was forgotten. Its keys are gone from storage; what is left ends with them.
     #[error("what was forgotten is still being read or written by a slow operation; try again")]
     Busy,
+    /// A note, a checkpoint or a proof that does not convince.
+    #[error(transparent)]
+    Log(#[from] crate::translog::LogError),
     /// Anything that has no better name.
     #[error("{detail}")]
     Other {

@@ -68,6 +68,10 @@ impl Vault {
             // The rest is looked at all the same.
             Err(error) => report.faults.push(format!("the audit log cannot be read: {error}")),
         }
+        match self.inner.receipts.verify(&self.inner.keyring) {
+            Ok(ledger) => report.faults.extend(ledger.faults),
+            Err(error) => report.faults.push(format!("receipts and log cannot be read: {error}")),
+        }
         report.faults.extend(self.inner.engine.verify()?.faults);
         self.check_rows(mend, &mut report, progress)?;
         Ok(report)

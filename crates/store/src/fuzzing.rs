@@ -13,11 +13,15 @@ use crate::page::Page;
 use crate::rows::{Part, Place, Value};
 
 /// All of this crate.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 16] = [
     ("credential_facts", crate::credentials::fuzz::facts, crate::credentials::fuzz::facts_seeds),
     ("audit_file", crate::audit::fuzz::file, crate::audit::fuzz::file_seeds),
     ("audit_record", crate::audit::fuzz::record, crate::audit::fuzz::record_seeds),
     ("cursor", cursor, cursor_seeds),
+    ("log_note", crate::translog::fuzz::run, crate::translog::fuzz::seeds),
+    ("log_state", crate::receipts::fuzz::state, crate::receipts::fuzz::state_seeds),
+    ("receipt", crate::receipts::fuzz::receipt, crate::receipts::fuzz::receipt_seeds),
+    ("receipt_file", crate::receipts::fuzz::file, crate::receipts::fuzz::file_seeds),
     ("facts", facts, facts_seeds),
     ("frames", crate::objects::fuzz::frames, crate::objects::fuzz::frames_seeds),
     ("head", crate::objects::fuzz::head, crate::objects::fuzz::head_seeds),

@@ -6,6 +6,7 @@
 //! | a person comes, a person goes | [`Vault::put_subject`]; [`Vault::request_deletion`] and [`Vault::run_deletions`], or [`Vault::erase`] at once |
 //! | a person's content | [`Vault::subject`], then [`Subject::saves`], [`Subject::chats`], [`Subject::credentials`], [`Subject::consents`] |
 //! | a person's own copy | [`Subject::export`], [`verify_export`] |
+//! | prove that somebody was erased | [`Vault::receipt`], [`verify_receipt`], [`translog`] |
 //! | who did what | [`Vault::audit`] |
 //! | another folder, another disk | [`Vault::move_to`], [`relocate_keys`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
@@ -47,6 +48,7 @@ mod deletion;
 mod errors;
 mod expiry;
 mod export;
+mod files;
 mod forgetting;
 mod fsck;
 #[doc(hidden)]
@@ -64,6 +66,7 @@ mod person;
 mod policy;
 mod profile;
 mod quota;
+mod receipts;
 mod records;
 mod requests;
 mod reserve;
@@ -74,6 +77,8 @@ mod subjects;
 mod sweep;
 mod tally;
 mod times;
+/// The public log of deletions, and its witnesses.
+pub mod translog;
 mod usage;
 mod vault;
 mod withdrawal;
@@ -107,6 +112,12 @@ pub use oubliette_crypto::{Pseudonym, ReceiptSalt};
 pub use page::{Listed, MAX_PAGE, Page};
 pub use policy::{ConsentRule, Policy, RecordRule, Retention};
 pub use quota::{Quota, Quotas};
+pub use receipts::{
+    CheckedReceipt, Finality, Keys, LedgerReport, LogEntry, LogStatus, Receipt, ReceiptId, ReceiptLine,
+    ReceiptState, ReceiptSubject, Request, Sanitization, Witnessed, contains as log_contains, list_receipts,
+    means, prove_consistency, prove_inclusion, public_key, read_checkpoint, read_receipt, verify_ledger,
+    verify_receipt,
+};
 pub use records::{RecordInfo, RecordOptions, RecordReader, Records};
 pub use requests::{
     DAYS_TO_ANSWER, OpenRequest, RequestAnswer, RequestInfo, RequestKind, RequestOutcome, Requests, UserName,

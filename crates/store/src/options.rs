@@ -69,6 +69,10 @@ pub struct VaultOptions {
     /// The folder of the audit log; default `ledger` in the vault's folder. A vault over stores of one's own
     /// ([`Vault::from_parts`](crate::Vault::from_parts)) keeps it in memory if none is named.
     pub audit: Option<PathBuf>,
+    /// The folder of receipts and log for a vault over stores of one's own; default in memory. A vault in a folder keeps them in its `ledger`.
+    pub ledger: Option<PathBuf>,
+    /// Public keys of the witnesses whose signatures count, as `witness keygen` prints them (docs/receipts.md).
+    pub witnesses: Vec<String>,
     /// Settings of conversations.
     pub chat: ChatOptions,
     /// Settings of the deletion job.

@@ -2,6 +2,7 @@
 
 use oubliette_keyring::CellReport;
 
+use crate::receipts::LogStatus;
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
 
@@ -34,6 +35,8 @@ pub struct Status {
     pub cells: Vec<CellStatus>,
     /// How the memory is kept that keys live in: `secret`, `locked` or `plain`.
     pub key_memory: String,
+    /// How receipts and the log of deletions are.
+    pub log: LogStatus,
     /// What an operator should look at.
     pub problems: Vec<String>,
 }
@@ -81,6 +84,7 @@ impl Vault {
             cell_class: self.cell_class(),
             cells: self.cells(),
             key_memory: key_memory(),
+            log: self.inner.receipts.status(),
             problems: self
                 .inner
                 .folder_notes()
@@ -95,19 +99,39 @@ impl Vault {
 
     /// What an operator should look at although the vault is ready.
     pub fn warnings(&self) -> Vec<NotReady> {
+        let lost = |what| move |detail| NotReady { what, detail };
+        let mut warnings: Vec<NotReady> = self
+            .inner
+            .audit
+            .lost_at_open()
+            .map(lost("the audit log was lost or damaged"))
+            .into_iter()
+            .collect();
+        warnings.extend(
+            self.inner
+                .receipts
+                .ill()
+                .into_iter()
+                .map(lost("receipts or the log of deletions need attention")),
+        );
+        warnings.extend(self.clock_warning());
+        warnings
+    }
+
+    fn clock_warning(&self) -> Option<NotReady> {
         let ahead = self.inner.keyring.clock_is_ahead();
         if ahead.unsigned_abs() <= self.inner.settings.clock_tolerance.as_secs() {
-            return Vec::new();
+            return None;
         }
         let side = if ahead > 0 { "ahead of" } else { "behind" };
-        vec![NotReady {
+        Some(NotReady {
             what: "the clock is not believed: what is deleted by time is delayed",
             detail: format!(
                 "the clock is {} seconds {side} the time that this vault can vouch for: what is deleted by time waits. If the clock is right (the machine was off \
                  for long, say), tell it so with `oubliette doctor --trust-clock`; else set it",
                 ahead.unsigned_abs()
             ),
-        }]
+        })
     }
 
     /// An operator says that the clock is right: from now on what is deleted by time goes by it.
@@ -148,6 +172,8 @@ impl Vault {
         let blobs = blobs.disk_bytes().err().map(|error| error.to_string());
         reasons.extend(blobs.map(reason("the blob store refuses work")));
         reasons.extend(self.inner.audit.ill().map(reason("the audit log cannot be written")));
+        let rolled_back = self.inner.receipts.rolled_back();
+        reasons.extend(rolled_back.map(reason("this vault is an older copy of itself")));
         reasons.extend(self.inner.low_disk().map(reason("a disk is almost full")));
         reasons
     }

@@ -101,6 +101,8 @@ pub struct ErasureRecord {
     pub leases_drained: u32,
     /// Which deletion this was, in hexadecimal; `None` once nothing knows it any more.
     pub job: Option<String>,
+    /// The receipt, a signed note; `None` if it was lost with the ledger.
+    pub receipt: Option<String>,
     /// Told once, by the call that asked for this deletion: with it, the user id and the job a receipt is shown to be this person's.
     pub salt: Option<ReceiptSalt>,
 }
@@ -216,6 +218,7 @@ impl From<oubliette_keyring::ErasureRecord> for ErasureRecord {
             cell_class: record.cell_class.to_string(),
             leases_drained: record.leases_drained,
             job: record.job.map(|job| job.to_string()),
+            receipt: None,
             salt: None,
         }
     }
@@ -236,6 +239,8 @@ impl Serialize for ErasureRecord {
             #[serde(skip_serializing_if = "Option::is_none")]
             job: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            receipt: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             salt: Option<String>,
         }
         let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.erased_at) * 1000);
@@ -251,6 +256,7 @@ impl Serialize for ErasureRecord {
             cell_class: &self.cell_class,
             leases_drained: self.leases_drained,
             job: self.job.as_deref(),
+            receipt: self.receipt.as_deref(),
             salt: self.salt.as_ref().map(|salt| HEXLOWER.encode(salt.expose())),
         }
         .serialize(serializer)

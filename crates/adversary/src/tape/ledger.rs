@@ -39,6 +39,10 @@ impl RootLedger for TapeLedger {
         self.inner.verify()
     }
 
+    fn after(&self, generation: u64) -> Result<Vec<RootRecord>, LedgerError> {
+        self.inner.after(generation)
+    }
+
     fn last(&self) -> Result<u64, LedgerError> {
         self.inner.last()
     }

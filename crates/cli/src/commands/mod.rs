@@ -12,6 +12,7 @@ mod incident;
 mod log;
 mod move_vault;
 mod prove;
+mod receipt;
 mod record;
 mod request;
 mod save;
@@ -21,6 +22,7 @@ mod subject;
 mod token;
 mod tour;
 mod verify_engine;
+mod witness;
 
 use std::fs;
 
@@ -71,9 +73,15 @@ pub(crate) enum Command {
     /// Try the vault's present secrets on old copies of it: everybody who lives must open, nobody who was erased may; exit code 5 if
     /// one does
     Prove(prove::Arguments),
-    /// The audit log
+    /// Receipts of deletions
+    #[command(subcommand)]
+    Receipt(receipt::Command),
+    /// The audit log, and the log of deletions
     #[command(subcommand)]
     Log(log::Command),
+    /// A second machine that watches the log of deletions
+    #[command(subcommand)]
+    Witness(witness::Command),
     /// What an incident touched
     #[command(subcommand)]
     Incident(incident::Command),
@@ -106,7 +114,9 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Request(command) => request::run(command, settings, output),
         Command::Fsck(arguments) => fsck::run(arguments, settings, output),
         Command::Prove(arguments) => prove::run(arguments, settings, output),
+        Command::Receipt(command) => receipt::run(command, settings, output),
         Command::Log(command) => log::run(command, settings, output),
+        Command::Witness(command) => witness::run(command, settings, output),
         Command::Incident(command) => incident::run(command, settings, output),
         Command::Tour => tour::run(settings, output),
         Command::Bench(arguments) => bench::run(arguments, output),

@@ -25,6 +25,19 @@ pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> 
             ),
             format!("cell class   {}", status.cell_class),
             format!("key memory   {}", status.key_memory),
+            format!(
+                "receipts     {} ({} not final), public key {}",
+                status.log.receipts, status.log.not_final, status.public_key
+            ),
+            match (&status.log.witnessed, &status.log.witnessed_by, &status.log.witnessed_at) {
+                (Some(entries), Some(by), Some(at)) => {
+                    format!(
+                        "log          {} deletions; witnessed up to {entries} by {by} at {at}",
+                        status.log.entries
+                    )
+                }
+                _ => format!("log          {} deletions; not witnessed", status.log.entries),
+            },
         ];
         for cell in &status.cells {
             lines.push(format!("cell         {} ({})", cell.path, cell.class));

@@ -89,6 +89,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 format!("root after  {}", record.root_after),
                 format!("cell class {}, operations drained {}", record.cell_class, record.leases_drained),
             ];
+            lines.extend(record.receipt.iter().flat_map(|receipt| receipt.lines()).map(str::to_owned));
             lines.extend(record.job.iter().map(|job| format!("job         {job}")));
             lines.extend(
                 record

@@ -20,7 +20,7 @@ use oubliette_engine::PageStore;
 use crate::cell::{ErasureClass, RootCell};
 use crate::core::{Core, KeyringOptions};
 use crate::error::KeyringError;
-use crate::ledger::RootLedger;
+use crate::ledger::{RootLedger, RootRecord};
 use crate::records::CutRecord;
 use crate::recovery::{self, Parts};
 use crate::sweep_entry::SweepEntry;
@@ -116,6 +116,10 @@ impl Keyring {
     /// The key of the row plane's anchor.
     pub fn anchor_key(&self) -> Result<AnchorKey, KeyringError> {
         Ok(AnchorKey::from_slice(self.core.keys.anchor.expose())?)
+    }
+    /// The ledger's records of deletions after a generation, oldest first; 0 for all.
+    pub fn root_records(&self, after: u64) -> Result<Vec<RootRecord>, KeyringError> {
+        Ok(self.core.ledger.after(after)?)
     }
     /// How well the root's cells forget (the best share of a split).
     pub fn erasure_class(&self) -> ErasureClass {

@@ -66,6 +66,17 @@ impl FileLedger {
         readable.checked_sub(1).map(|index| ledger.record(index)).transpose()
     }
 
+    /// Every whole record of a ledger, without opening it for work.
+    pub fn read(path: &Path) -> Result<Vec<RootRecord>, LedgerError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            opened => opened.map_err(io("opening", path))?,
+        };
+        let ledger = Self { file, path: path.into(), tail: Mutex::new(Tail::default()) };
+        *ledger.tail() = ledger.find_tail()?;
+        ledger.after(0)
+    }
+
     fn find_tail(&self) -> Result<Tail, LedgerError> {
         let places = self.length()? / LEN;
         let mut to = places;
@@ -191,6 +202,20 @@ impl RootLedger for FileLedger {
             Some(index) => Err(LedgerError::Damaged { index, path: self.path.clone() }),
             None => Ok(None),
         }
+    }
+
+    fn after(&self, generation: u64) -> Result<Vec<RootRecord>, LedgerError> {
+        let mut records = Vec::new();
+        for index in (0..self.tail().readable).rev() {
+            match self.record(index) {
+                Ok(record) if record.generation_after > generation => records.push(record),
+                Ok(_) => break,
+                Err(LedgerError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        records.reverse();
+        Ok(records)
     }
 
     fn verify(&self) -> Result<Vec<String>, LedgerError> {

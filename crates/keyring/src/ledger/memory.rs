@@ -29,6 +29,11 @@ impl RootLedger for MemoryLedger {
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&generation_after).cloned())
     }
+    fn after(&self, generation: u64) -> Result<Vec<RootRecord>, LedgerError> {
+        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = (std::ops::Bound::Excluded(generation), std::ops::Bound::Unbounded);
+        Ok(records.range(later).map(|(_, record)| record.clone()).collect())
+    }
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         Ok(Vec::new())
     }

@@ -24,6 +24,9 @@ pub trait RootLedger: Send + Sync {
     /// Reads every record. One line for each that is damaged or out of order.
     fn verify(&self) -> Result<Vec<String>, LedgerError>;
 
+    /// Every whole record after a generation, oldest first: the entries of the public log.
+    fn after(&self, generation: u64) -> Result<Vec<RootRecord>, LedgerError>;
+
     /// The highest generation in a record; 0 if there is none. A ledger that others wrap for tests may answer 0 always: then a
     /// key plane older than the ledger is not told from the current one.
     fn last(&self) -> Result<u64, LedgerError> {

@@ -51,6 +51,11 @@ impl RootRecord {
         record
     }
 
+    /// Reads the stored form; `None` if it is none.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        Self::decode(bytes).ok()
+    }
+
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Reader::new(bytes);
         let mut record = Reader::new(fields.take(112)?);

@@ -12,6 +12,7 @@ pub(crate) mod fuzz;
 pub(crate) mod health;
 pub(crate) mod holds;
 pub(crate) mod messages;
+pub(crate) mod receipts;
 pub(crate) mod records;
 pub(crate) mod requests;
 pub(crate) mod saves;
@@ -46,6 +47,10 @@ pub(crate) fn router(app: App) -> Router {
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(docs::openapi_json))
         .route("/v1/audit", get(audit::list))
+        .route("/v1/receipts/{id}", get(receipts::get))
+        .route("/v1/log/checkpoint", get(receipts::checkpoint).post(receipts::take))
+        .route("/v1/log/proof/{id}", get(receipts::proof))
+        .route("/v1/log/consistency", get(receipts::consistency))
         .route(subject, put(subjects::put).get(subjects::get))
         .route(&at(subject, "/export"), get(export::export))
         .route(&at(subject, "/saves"), get(saves::list))

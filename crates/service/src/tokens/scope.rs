@@ -45,6 +45,7 @@ scopes! {
     ConsentsRead "consents:read", ConsentsWrite "consents:write",
     DeletionRequest "deletion:request", DeletionOverride "deletion:override",
     HoldsWrite "holds:write", ExportRead "export:read", AuditRead "audit:read", Ops "ops",
+    LogWitness "log:witness",
 }
 
 /// The text names no scope.

@@ -15,6 +15,7 @@ mod lifecycle;
 mod limits;
 mod prefetch;
 mod promises;
+mod receipts;
 mod records;
 mod refusals;
 mod release;

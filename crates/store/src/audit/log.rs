@@ -37,6 +37,8 @@ pub(crate) struct Log {
     vault: VaultId,
     clock: Arc<dyn Clock>,
     sizes: Sizes,
+    /// What opening found.
+    found: Found,
     state: Mutex<State>,
     written: Condvar,
 }
@@ -112,7 +114,7 @@ impl Log {
             );
         }
         let written = Condvar::new();
-        let log = Arc::new(Self { medium, vault, clock, sizes, state: Mutex::new(state), written });
+        let log = Arc::new(Self { medium, vault, clock, sizes, found, state: Mutex::new(state), written });
         if recovered.file.is_none() {
             let begun = log.begin_file(&mut log.lock(), sizes.step);
             begun.map_err(|error| failed("beginning a file", &error))?;
@@ -247,6 +249,21 @@ impl Log {
     pub(super) fn durable(&self) -> (u64, u64) {
         let state = self.lock();
         (state.file, state.at)
+    }
+
+    /// What of the log was lost before this run, if anything was.
+    pub(crate) fn lost_at_open(&self) -> Option<String> {
+        match self.found {
+            Found::Missing => Some(
+                "the files of the audit log were gone when the vault was opened: put them back from where they were shipped to, while the service is stopped"
+                    .to_owned(),
+            ),
+            Found::Damaged => Some(
+                "the audit log was damaged when the vault was opened; `oubliette log verify` names the records, docs/audit.md says what to do"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
     }
 
     /// Why nothing can be recorded, if so.

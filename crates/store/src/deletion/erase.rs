@@ -2,8 +2,8 @@
 
 use oubliette_crypto::Handle;
 use oubliette_keyring::{
-    DeletionRequest, Erasure, ErasureOutcome as Keys, JobId, Keyring, KeyringError, Reason, ReceiptSalt,
-    UserId, receipt_binding,
+    DeletionRequest, Erasure, ErasureOutcome as Keys, JobId, Keyring, Reason, ReceiptSalt, UserId,
+    receipt_binding,
 };
 
 use crate::subjects::user_id;
@@ -33,14 +33,16 @@ impl Vault {
             return Err(VaultError::Busy);
         }
         let told = outcomes.into_iter().zip(salts).map(|(outcome, (job, salt))| {
+            let receipt = self.inner.erasure_receipt(&outcome)?;
             let ours = matches!(&outcome, Keys::Erased(record) if record.job == Some(job));
             let mut outcome = ErasureOutcome::from(outcome);
-            if let (true, ErasureOutcome::Erased(record)) = (ours, &mut outcome) {
-                record.salt = Some(salt);
+            if let ErasureOutcome::Erased(record) | ErasureOutcome::AlreadyErased(record) = &mut outcome {
+                record.receipt = receipt;
+                record.salt = ours.then_some(salt);
             }
-            outcome
+            Ok(outcome)
         });
-        Ok(told.collect())
+        told.collect()
     }
 }
 
@@ -104,11 +106,19 @@ impl Inner {
             self.conversations.forget_person(handle);
             self.usages.forget_person(handle);
         }
+        // Nobody is told of an erasure before its receipt is durable.
+        self.issue_receipts()?;
         Ok(outcomes?)
     }
 
     /// Takes people off the sweep queue whose rows are gone.
-    pub(crate) fn leave_queue(&self, swept: &[Handle]) -> Result<(), KeyringError> {
-        if swept.is_empty() { Ok(()) } else { self.keyring.swept(swept) }
+    pub(crate) fn leave_queue(&self, swept: &[Handle]) -> Result<(), VaultError> {
+        if swept.is_empty() {
+            return Ok(());
+        }
+        // Whoever leaves the queue has a receipt.
+        self.issue_receipts()?;
+        self.keyring.swept(swept)?;
+        self.issue_final_receipts().map(drop)
     }
 }

@@ -225,7 +225,7 @@ impl Vault {
             };
             watch(&step);
         }
-        Ok(inner.leave_queue(&swept)?)
+        inner.leave_queue(&swept)
     }
 
     /// Removes rows and blobs of somebody who is erased, each store by itself: one that fails is left to the sweeper.

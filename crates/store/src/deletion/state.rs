@@ -4,6 +4,7 @@ use oubliette_crypto::Handle;
 use oubliette_keyring::{Deletion as Found, DeletionRequest, Fence, Requested, SweepEntry, UserId};
 
 use super::{Override, micros};
+use crate::receipts::{ReceiptId, ReceiptState};
 use crate::subjects::user_id;
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
@@ -67,6 +68,8 @@ pub struct DeletionInfo {
     pub erased: Option<u64>,
     /// First root generation that cannot open the person.
     pub generation_after: Option<u64>,
+    /// What was signed about it so far, by state; of an erasure as long as the fence stands.
+    pub receipts: Vec<(ReceiptState, String)>,
     /// Until when late requests are told that the person was erased.
     pub fence_until: Option<u64>,
     /// What it overrides, or is to override once a second person says yes.
@@ -122,6 +125,7 @@ impl Inner {
                 Some(request) => DeletionInfo {
                     blocked: request.blocked.map(micros),
                     kept_until: Some(request.kept_until).filter(|kept| *kept > 0).map(micros),
+                    receipts: told(self.receipts.of_job(request.job.as_bytes())),
                     ..asked(user, request, DeletionState::Blocked)
                 },
                 None => nothing_known(DeletionState::Blocked),
@@ -149,6 +153,7 @@ impl Inner {
             erased: Some(micros(fence.erased_at)),
             generation_after: Some(fence.generation_after),
             fence_until: Some(micros(fence.expires)),
+            receipts: told(self.receipts.of_handle(&fence.handle).unwrap_or_default()),
             ..nothing_known(DeletionState::Erased)
         };
         match entry {
@@ -164,9 +169,15 @@ impl Inner {
     }
 
     /// Whether anything is left that could undo an erasure whose rows are gone.
-    fn after_the_rows(&self, _handle: &Handle) -> DeletionState {
-        DeletionState::Final
+    fn after_the_rows(&self, handle: &Handle) -> DeletionState {
+        let told = self.receipts.of_handle(handle).unwrap_or_default();
+        let last = told.last().is_some_and(|(state, _)| *state == ReceiptState::Final);
+        if last { DeletionState::Final } else { DeletionState::Swept }
     }
+}
+
+fn told(receipts: Vec<(ReceiptState, ReceiptId)>) -> Vec<(ReceiptState, String)> {
+    receipts.into_iter().map(|(state, id)| (state, id.to_string())).collect()
 }
 
 fn asked(user: &UserId, request: &DeletionRequest, state: DeletionState) -> DeletionInfo {
@@ -194,6 +205,7 @@ fn nothing_known(state: DeletionState) -> DeletionInfo {
         erased: None,
         generation_after: None,
         fence_until: None,
+        receipts: Vec::new(),
         overriding: None,
     }
 }

@@ -87,6 +87,11 @@ impl Folder {
         audit_place(&self.dir, options)
     }
 
+    /// Where receipts and log lie.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.dir.join("ledger")
+    }
+
     /// Lets other processes in.
     pub(super) fn release(&self) {
         self.locked.release();

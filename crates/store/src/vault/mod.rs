@@ -26,6 +26,7 @@ use crate::locks::Stripes;
 use crate::names::Names;
 use crate::objects::take_back_uploads;
 use crate::options::{Settings, VaultOptions};
+use crate::receipts::Receipts;
 use crate::reserve::Reserved;
 use crate::saves::Trimming;
 use crate::sweep::Tidied;
@@ -74,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) trimming: Trimming,
     pub(crate) usages: Usages,
     pub(crate) audit: Arc<audit::Log>,
+    pub(crate) receipts: Receipts,
     pub(crate) deletions: deletion::Due,
     folder: Option<Folder>,
 }
@@ -121,6 +123,10 @@ impl Vault {
             tracing::info!(blobs = taken, "took back uploads and finished deletions of an earlier run");
         }
         finish_erasures(&keyring)?;
+        let ledger = folder.as_ref().map(Folder::ledger).or_else(|| options.ledger.clone());
+        let mirrors = folder.is_some().then_some(2);
+        let region = settings.region.as_deref();
+        let receipts = Receipts::open(ledger.as_deref(), &keyring, region, mirrors, &options.witnesses)?;
         let inner = Inner {
             id: keyring.vault_id(),
             keyring,
@@ -139,9 +145,12 @@ impl Vault {
             trimming: Trimming::default(),
             usages: Usages::new(),
             audit,
+            receipts,
             deletions: deletion::Due::default(),
             folder,
         };
+        // What an earlier run erased and did not certify any more.
+        inner.issue_receipts()?;
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -30,6 +30,7 @@ mod plug;
 mod policies;
 mod quota;
 mod races;
+mod receipts;
 mod records;
 mod regions;
 mod release;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use oubliette_crypto::VaultId;
 use oubliette_engine::{Blobs, Engine, MemoryBlobs, MemoryEngine, MemoryPages, PageStore};
-use oubliette_keyring::{Keyring, KeyringOptions, MemoryCell, MemoryLedger};
+use oubliette_keyring::{Keyring, KeyringOptions, MemoryCell, MemoryLedger, RootLedger};
 use oubliette_store::{
     Body, ChatOptions, ChatPolicy, Clock, KeepRules, Message, NewMessage, Parts, Policy, PutOptions, Quotas,
     SaveInfo, SaveReader, Steady, Subject, SubjectFacts, Vault, VaultError, VaultOptions, Window,
@@ -38,7 +38,7 @@ impl oubliette_keyring::Clock for ManualClock {
 pub(crate) struct World {
     pub(crate) pages: Arc<dyn PageStore>,
     pub(crate) cell: Arc<MemoryCell>,
-    pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) ledger: Arc<dyn RootLedger>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) clock: Arc<ManualClock>,
@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) region: Option<String>,
     pub(crate) keep: KeepRules,
     pub(crate) quotas: Quotas,
+    /// Where receipts lie; in memory, and gone with each opening, if nothing is said.
+    pub(crate) receipts: Option<std::path::PathBuf>,
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             region: region.map(str::to_owned),
             keep: KeepRules::default(),
             quotas: Quotas::default(),
+            receipts: None,
         };
         let options = options(&world.clock);
         let keyring =
@@ -109,6 +112,7 @@ impl World {
             chat: self.chat,
             policy: self.policy.clone(),
             region: self.region.clone(),
+            ledger: self.receipts.clone(),
             ..VaultOptions::default()
         };
         Vault::from_parts(parts, options).unwrap()

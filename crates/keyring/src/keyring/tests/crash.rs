@@ -172,6 +172,9 @@ impl RootLedger for Ledger {
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         self.0.find(generation_after)
     }
+    fn after(&self, generation: u64) -> Result<Vec<RootRecord>, LedgerError> {
+        self.0.after(generation)
+    }
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         self.0.verify()
     }
