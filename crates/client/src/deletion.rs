@@ -58,6 +58,9 @@ pub struct DeletionJob {
     /// Until when late requests are answered 410.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence_until: Option<String>,
+    /// What was signed about it so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receipts: Vec<ReceiptRef>,
     /// What it overrides, or is to override.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub overriding: Option<DeletionOverride>,
@@ -133,4 +136,13 @@ impl Client {
         let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
         json(self.send(request, body.as_slice())?)
     }
+}
+
+/// A receipt of a deletion, which `Client::receipt` gets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReceiptRef {
+    /// `blocked`, `erased`, `final`.
+    pub state: String,
+    /// Its number.
+    pub id: String,
 }

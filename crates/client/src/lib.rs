@@ -33,7 +33,7 @@ mod types;
 
 pub use self::{
     audit::{AuditActor, AuditEntry, AuditQuery},
-    deletion::{DeletionJob, DeletionOverride, NewDeletion},
+    deletion::{DeletionJob, DeletionOverride, NewDeletion, ReceiptRef},
     error::{ClientError, Problem, QuotaFacts, YourSide},
     export::ExportAsked,
     holds::{Hold, NewHold},

@@ -6,13 +6,14 @@ mod running;
 
 pub use ground::{FolderGround, Ground, KeyParts, MemoryGround, Put, Rows, SeizableCell};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oubliette_engine::{Mirror, PageStore};
 use oubliette_keyring::{Keyring, KeyringOptions, RootCell};
 use oubliette_store::{Parts, Vault, VaultOptions};
+use tempfile::TempDir;
 
 use crate::evidence::Evidence;
 use crate::logs::Logs;
@@ -31,6 +32,7 @@ pub struct World {
     files: Arc<Files>,
     clock: Arc<TestClock>,
     options: VaultOptions,
+    receipts: TempDir,
     running: Option<Arc<Running>>,
     struck: Arc<Mutex<Vec<Result<Evidence, WorldError>>>>,
 }
@@ -39,7 +41,9 @@ impl World {
     /// Makes a vault on this ground.
     pub fn create(ground: impl Ground + 'static, options: VaultOptions) -> Result<Self, WorldError> {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000_000)));
-        let options = VaultOptions { clock: Some(clock.clone()), ..options };
+        let receipts = tempfile::tempdir()?;
+        let ledger = Some(receipts.path().to_owned());
+        let options = VaultOptions { clock: Some(clock.clone()), ledger, ..options };
         let mut world = Self {
             ground: Box::new(ground),
             tape: Arc::default(),
@@ -47,6 +51,7 @@ impl World {
             files: Arc::default(),
             clock,
             options,
+            receipts,
             running: None,
             struck: Arc::default(),
         };
@@ -57,6 +62,11 @@ impl World {
     /// The vault.
     pub fn vault(&self) -> Result<&Vault, WorldError> {
         Ok(&self.running()?.vault)
+    }
+
+    /// The folder of receipts and the log of deletions.
+    pub fn ledger(&self) -> &Path {
+        self.receipts.path()
     }
 
     /// Its key plane.
@@ -199,6 +209,7 @@ impl World {
             held: Mutex::default(),
             tape: self.tape.clone(),
             logs: self.logs,
+            ledger: self.receipts.path().to_owned(),
             folder,
             files: self.files.clone(),
         }));

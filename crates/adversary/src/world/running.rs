@@ -23,6 +23,8 @@ pub(super) struct Running {
     pub(super) held: Mutex<Vec<Subject>>,
     pub(super) tape: Arc<Tape>,
     pub(super) logs: &'static Logs,
+    /// Where receipts and the log of deletions lie.
+    pub(super) ledger: PathBuf,
     /// The folder, and the files in it that forget.
     pub(super) folder: Option<(PathBuf, Vec<PathBuf>)>,
     pub(super) files: Arc<Files>,
@@ -60,6 +62,7 @@ impl Running {
 
     /// Puts every file of the folder on the tape as it is now.
     pub(super) fn keep_files(&self) -> Result<(), WorldError> {
+        self.files.keep(&self.ledger, &[], &self.tape)?;
         match &self.folder {
             Some((folder, cells)) => self.files.keep(folder, cells, &self.tape),
             None => Ok(()),

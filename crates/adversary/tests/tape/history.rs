@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oubliette_adversary::{Canary, Evidence, Leak, Report, Tear, World, WorldError, close, judge};
-use oubliette_store::{ChatPolicy, SaveReader, Subject};
+use oubliette_store::{ChatPolicy, ReceiptSalt, SaveReader, Subject};
 
 use crate::conversations::Conversations;
 use crate::doubt::Doubt;
@@ -30,6 +30,10 @@ pub(crate) struct History {
     pub(crate) doubt: Doubt,
     /// Encapsulated keys of released answers.
     pub(crate) released: Vec<[u8; 32]>,
+    /// People erased so far, each time anew.
+    pub(crate) destroyed: usize,
+    /// What was told once to whoever asked for an erasure.
+    pub(crate) salts: Vec<ReceiptSalt>,
     /// Key times blob, over all seizures.
     pub(crate) trials: u64,
     /// Events that did something, by name.
@@ -47,6 +51,8 @@ impl History {
             readers: Vec::new(),
             doubt: Doubt::Nothing,
             released: Vec::new(),
+            destroyed: 0,
+            salts: Vec::new(),
             trials: 0,
             done: BTreeMap::new(),
         };
@@ -80,6 +86,7 @@ impl History {
         let gone = self.gone(&self.planted, &live);
         let everything = self.world.seize().unwrap();
         self.no_answer_is_kept(&everything);
+        self.receipts_tell_nothing(&everything);
         let report = self.search(&everything, &live, &gone)?;
         for person in &self.people {
             let confirmed = report.confirms(person.id.as_str());
@@ -179,7 +186,11 @@ impl History {
         self.doubt = Doubt::Nothing;
         self.world.cut_power(after, tear);
         let outcome = self.perform(during);
+        // Of what is written down nothing is ahead of what comes to pass.
+        let said = crate::receipts::said(&self.world);
         let went = self.world.power_back().unwrap();
+        let destroyed = self.certified();
+        assert!(said <= destroyed, "a receipt was there before its destruction");
         match outcome {
             Err(error) => {
                 assert!(went, "{during:?}: {error}");
@@ -262,5 +273,6 @@ impl History {
         }
         let id = self.people[who].id.clone();
         self.people[who] = Person { alive: false, ..Person::new(id) };
+        self.destroyed += 1;
     }
 }

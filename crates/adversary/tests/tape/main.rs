@@ -19,6 +19,7 @@ mod perform;
 mod planted;
 mod policies;
 mod random;
+mod receipts;
 mod shares;
 mod sketch;
 mod within;

@@ -480,9 +480,10 @@ impl History {
                 _ => Err(format!("the outcome of an erasure under a hold is {outcomes:?}").into()),
             };
         }
-        if !matches!(outcomes[..], [ErasureOutcome::Erased(_)]) {
+        let [ErasureOutcome::Erased(record)] = &outcomes[..] else {
             return Err(format!("the outcome of an erasure is {outcomes:?}").into());
-        }
+        };
+        self.salts.extend(record.salt.clone());
         self.depart(who);
         self.did("erase");
         Ok(())

@@ -108,6 +108,9 @@ fn show(job: &DeletionJob, output: &Output) {
         tell("erased", &job.erased);
         tell("fence until", &job.fence_until);
         tell("salt (told once)", &job.salt);
+        lines.extend(
+            job.receipts.iter().map(|receipt| format!("receipt\t{} ({})", receipt.id, receipt.state)),
+        );
         if job.seconds_left > 0 {
             lines.push(format!("left\t{}", countdown(job.seconds_left)));
         }

@@ -74,11 +74,24 @@ pub(crate) struct DeletionView {
     /// Until when late requests are answered 410; then nothing says that the person ever existed.
     #[serde(skip_serializing_if = "Option::is_none")]
     fence_until: Option<String>,
+    /// What was signed about it so far; `GET /v1/receipts/{id}` gives each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    receipts: Vec<ReceiptView>,
     #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
     overriding: Option<OverrideView>,
     /// Only in the answer that made the deletion, and kept nowhere: with it, the user id and the job a receipt is shown to be this person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     salt: Option<String>,
+}
+
+/// A receipt of a deletion.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReceiptView {
+    /// `blocked`, `erased`, `final`.
+    #[schema(example = "erased")]
+    state: &'static str,
+    /// Its number.
+    id: String,
 }
 
 /// What is overridden once a second person says yes.
@@ -119,6 +132,11 @@ impl From<DeletionInfo> for DeletionView {
             erased: info.erased.map(times::text),
             generation_after: info.generation_after,
             fence_until: info.fence_until.map(times::text),
+            receipts: info
+                .receipts
+                .into_iter()
+                .map(|(state, id)| ReceiptView { state: state.as_str(), id })
+                .collect(),
             overriding: info.overriding.map(OverrideView::from),
             salt: None,
         }

@@ -1,5 +1,6 @@
 //! How far a deletion has come, for whoever asks.
 
+use data_encoding::HEXLOWER;
 use oubliette_crypto::Handle;
 use oubliette_keyring::{Deletion as Found, DeletionRequest, Fence, Requested, SweepEntry, UserId};
 
@@ -164,7 +165,11 @@ impl Inner {
                 blocked: Some(micros(entry.blocked)),
                 ..known
             },
-            None => DeletionInfo { state: self.after_the_rows(&fence.handle), ..known },
+            None => DeletionInfo {
+                job: self.receipts.job_of(&fence.handle).map(|job| HEXLOWER.encode(&job)),
+                state: self.after_the_rows(&fence.handle),
+                ..known
+            },
         }
     }
 

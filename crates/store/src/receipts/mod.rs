@@ -202,6 +202,12 @@ impl Receipts {
         Ok(record.map(|record| record.note))
     }
 
+    /// Which deletion somebody went by, as long as their receipt is there and whole.
+    pub(crate) fn job_of(&self, handle: &Handle) -> Option<[u8; 16]> {
+        let newest = lock(&self.state).book.of_handle(&self.medium, handle).ok()?;
+        newest.map(|newest| newest.head.job)
+    }
+
     /// The `erased` receipt of somebody, by their random name.
     pub(crate) fn of_erased(&self, handle: &Handle) -> Result<Option<String>, VaultError> {
         let state = lock(&self.state);
