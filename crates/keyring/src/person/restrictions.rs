@@ -117,7 +117,10 @@ impl Restrictions {
                 self.deletion.take_if(|deletion| deletion.job == job).is_some()
             }
             RestrictionChange::Override(job, overriding) => match self.deletion_of(job) {
-                Some(deletion) if deletion.approved().is_none() => {
+                // What was approved stands, unless more is asked for.
+                Some(deletion)
+                    if deletion.approved().is_none_or(|stands| overriding.holds && !stands.holds) =>
+                {
                     deletion.overriding = Some(Overriding { approved: None, ..overriding });
                     true
                 }

@@ -5,7 +5,7 @@ use oubliette_crypto::{Class, Path, items_through};
 use super::Chats;
 use super::id::{self, MessageId};
 use super::peer::{Peer, conversation_name};
-use super::side::{last_before, of_order};
+use super::side::{last_before, load, of_order};
 use crate::person::{Person, leaf};
 use crate::rows::{Bounds, Part, Place, Run, Value};
 use crate::{Deletion, VaultError};
@@ -57,8 +57,10 @@ impl Chats {
             last_before(&self.person, run, id.order)?
         };
         if seq == 0 {
-            // Nothing of this person's is to be seen there; what they deleted before may still wait.
-            let waits = self.person.promised_until(&Path::compartment(Class::Chat, run.compartment)?);
+            // Nothing of this person's is to be seen there; what they deleted before may still wait, or be read by somebody.
+            let side = Path::compartment(Class::Chat, run.compartment)?;
+            self.person.vault.keyring.drain_forgotten(&self.person.keys, &side)?;
+            let waits = self.person.promised_until(&side);
             return Ok(if waits.is_some() { Deletion::Blocked } else { Deletion::Erased });
         }
         let deletion = self.person.cut(items_through(Class::Chat, run.compartment, seq)?)?;
@@ -102,11 +104,13 @@ impl Chats {
         let Peer::Alive(author) = peer else { return Ok(None) };
         let name = conversation_name(self.person.handle());
         let Some(theirs) = author.named(Class::Chat, &name)? else { return Ok(None) };
-        match find(author, Run::items(Class::Chat, theirs.compartment), id) {
-            Ok((_, row)) => Ok(Some(row)),
-            Err(VaultError::NotFound { .. }) => Ok(None),
-            Err(other) => Err(other),
-        }
+        let (place, row) = match find(author, Run::items(Class::Chat, theirs.compartment), id) {
+            Err(VaultError::NotFound { .. }) => return Ok(None),
+            found => found?,
+        };
+        // An id is a caller's word: one with another order would forget through another moment. The lease ends here, before anything is cut.
+        let stored = load(author, place, row)?;
+        Ok(stored.filter(|stored| stored.facts.order == id.order).map(|stored| stored.row))
     }
 
     /// Why there is nothing of this person's to forget in a message of the peer's.

@@ -3,7 +3,7 @@
 use oubliette_crypto::Class;
 
 use super::Chats;
-use super::peer::{Peer, parse_handle};
+use super::peer::{Peer, conversation_id, parse_handle};
 use super::settings::ChatSettings;
 use crate::VaultError;
 use crate::page::{Listed, Page};
@@ -11,7 +11,7 @@ use crate::page::{Listed, Page};
 /// A conversation.
 #[derive(Clone)]
 pub struct ChatInfo {
-    /// `id:<n>`: names the conversation in place of the peer's user id, also after the peer's erasure.
+    /// `id:<number>-<digits>`: names the conversation in place of the peer's user id, also after the peer's erasure.
     pub id: String,
     /// The peer's user id, `None` after their erasure.
     pub peer: Option<String>,
@@ -57,7 +57,7 @@ impl Chats {
                 Peer::Gone(_) => None,
             };
             let (messages, last) = self.summary(handle)?;
-            let (id, settings) = (format!("id:{}", entry.compartment), ChatSettings::from(&entry));
+            let (id, settings) = (conversation_id(entry.compartment, &handle), ChatSettings::from(&entry));
             items.push(ChatInfo { id, peer, last, messages, settings });
         }
         Ok(if last.is_some() { Listed::more(items, last) } else { Listed::end(items) })

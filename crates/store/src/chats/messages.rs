@@ -32,15 +32,7 @@ impl Chats {
     /// # Errors
     /// [`VaultError::PeerUnknown`], [`VaultError::Invalid`].
     pub fn messages(&self, peer: &str, window: &Window) -> Result<Listed<Message>, VaultError> {
-        self.messages_with(&self.peer(peer)?, window)
-    }
-
-    /// The same of a conversation by its [`ChatInfo::id`](super::ChatInfo::id), whatever anybody's user id is.
-    pub(crate) fn messages_of(&self, id: &str, window: &Window) -> Result<Listed<Message>, VaultError> {
-        self.messages_with(&self.by_conversation(id)?, window)
-    }
-
-    fn messages_with(&self, peer: &Peer, window: &Window) -> Result<Listed<Message>, VaultError> {
+        let peer = &self.peer(peer)?;
         let limit = limit(window.limit)?;
         let order = |field, id: &Option<String>| {
             id.as_deref().map(|id| MessageId::parse(field, id).map(|id| id.order)).transpose()

@@ -26,7 +26,7 @@ pub(crate) use conversation::Conversations;
 pub use list::ChatInfo;
 pub use message::{Body, Message, NewMessage, Posted};
 pub use messages::Window;
-pub(crate) use peer::parse_handle;
+pub(crate) use peer::{compartment_of, parse_handle};
 pub use policy::{ChatOptions, ChatPolicy};
 pub use settings::ChatSettings;
 

@@ -1,7 +1,7 @@
 //! Who is on the other side.
 
 use oubliette_crypto::{Class, Handle};
-use oubliette_keyring::KeyringError;
+use oubliette_keyring::{Deletion, KeyringError};
 
 use super::Chats;
 use crate::names::{Entry, Name};
@@ -39,17 +39,29 @@ pub(super) fn conversation_name(peer: Handle) -> Name {
 }
 
 impl Chats {
-    /// Finds a peer by user id, by the fence of who was erased, or by the id of a conversation.
+    /// Finds a peer by the id of a conversation, by user id, or by the fence of who was erased.
     ///
     /// # Errors
-    /// [`VaultError::PeerUnknown`]; [`VaultError::PeerGone`] while an erasure is under way; [`VaultError::Invalid`] for oneself.
+    /// [`VaultError::PeerUnknown`]; [`VaultError::Invalid`] for oneself.
     pub(super) fn peer(&self, peer: &str) -> Result<Peer, VaultError> {
         check::name("peer", peer)?;
-        let found = match self.person.vault.keyring.subject(&user_id(peer)?) {
+        // First, for somebody's user id may begin like one, and no user id has these random digits by chance.
+        if let Some(found) = self.by_conversation(peer)? {
+            return Ok(found);
+        }
+        let keyring = &self.person.vault.keyring;
+        let user = user_id(peer)?;
+        let found = match keyring.subject(&user) {
             Ok(keys) => Peer::Alive(Person { vault: self.person.vault.clone(), keys }),
             Err(KeyringError::Erased { handle, .. }) => Peer::Gone(handle),
-            Err(KeyringError::Blocked) => return Err(VaultError::PeerGone),
-            Err(KeyringError::Unknown) => self.by_conversation(peer)?,
+            // A hold or the law may keep whoever leaves for years; what one wrote to them is one's own meanwhile.
+            Err(KeyringError::Blocked) => match keyring.deletion(&user)? {
+                Deletion::Requested(requested) => Peer::Gone(requested.handle),
+                Deletion::Blocked(intent) => Peer::Gone(intent.handle),
+                Deletion::Erased { fence, .. } => Peer::Gone(fence.handle),
+                Deletion::None => return Err(VaultError::PeerGone),
+            },
+            Err(KeyringError::Unknown) => return Err(VaultError::PeerUnknown),
             Err(other) => return Err(other.into()),
         };
         if found.handle() == self.person.handle() {
@@ -74,14 +86,25 @@ impl Chats {
         self.person.named(Class::Chat, &conversation_name(peer))
     }
 
-    pub(super) fn by_conversation(&self, id: &str) -> Result<Peer, VaultError> {
-        let compartment = id.strip_prefix("id:").and_then(|number| number.parse::<u32>().ok());
-        let compartment = compartment.ok_or(VaultError::PeerUnknown)?;
+    fn by_conversation(&self, id: &str) -> Result<Option<Peer>, VaultError> {
+        let Some(compartment) = compartment_of(id) else { return Ok(None) };
         let all = self.person.all_named(Class::Chat)?;
         let found = all.iter().find(|(_, entry)| entry.compartment == compartment);
-        let handle = found.and_then(|(name, _)| parse_handle(name)).ok_or(VaultError::PeerUnknown)?;
-        self.by_handle(handle)
+        let handle = found.and_then(|(name, _)| parse_handle(name));
+        let handle = handle.filter(|handle| conversation_id(compartment, handle) == id);
+        handle.map(|handle| self.by_handle(handle)).transpose()
     }
+}
+
+/// What a conversation is called outside: its number among this person's, and half of the peer's random handle.
+pub(super) fn conversation_id(compartment: u32, peer: &Handle) -> String {
+    let digits = peer.to_string();
+    format!("id:{compartment}-{}", digits.get(..16).unwrap_or_default())
+}
+
+/// The number in a conversation's id.
+pub(crate) fn compartment_of(id: &str) -> Option<u32> {
+    id.strip_prefix("id:")?.split_once('-')?.0.parse().ok()
 }
 
 /// The inverse of [`conversation_name`].

@@ -84,10 +84,12 @@ impl Vault {
         let job = request.job;
         let standing = inner.keyring.request_deletion(&keys, request)?;
         let ours = standing.job == job;
-        if !ours && overrides && standing.approved().is_none() {
+        if !ours && overrides && standing.approved().is_none_or(|stands| new.override_holds && !stands.holds)
+        {
             let wanted = overriding(standing.requested, standing.due);
             let waits = standing.overriding.filter(|waits| {
-                now < waits.expires
+                waits.approved.is_none()
+                    && now < waits.expires
                     && (waits.cooling_off, waits.holds, waits.due)
                         == (wanted.cooling_off, wanted.holds, wanted.due)
             });

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::{Export, times};
-use crate::chats::parse_handle;
+use crate::chats::{compartment_of, parse_handle};
 use crate::{Body, ChatInfo, Message, Page, VaultError, Window};
 
 /// Messages in a file, and conversations listed at once. A page is read whole: at most 6.25 MiB.
@@ -62,7 +62,7 @@ pub(super) fn write(export: &Export, archive: &mut Archive<'_>) -> Result<(), Va
         let listed = chats.list(&page)?;
         for info in listed.items {
             number += 1;
-            let compartment = info.id.strip_prefix("id:").and_then(|n| n.parse::<u32>().ok());
+            let compartment = compartment_of(&info.id);
             // One that was begun since is left to the next export.
             let Some(peer) = compartment.and_then(|compartment| peers.get(&compartment)) else { continue };
             let written = conversation(export, archive, &format!("chats/{number:05}"), info, *peer);
@@ -90,7 +90,7 @@ fn conversation(
         export.may_go_on()?;
         // Before their words are read: an erasure from here on is seen when these are to leave.
         archive.watch.with_peer(keys(export, peer)?);
-        let listed = match chats.messages_of(&info.id, &window) {
+        let listed = match chats.messages(&info.id, &window) {
             // This side was forgotten since it was listed.
             Err(VaultError::PeerUnknown) if pages.is_empty() => return Ok(()),
             Err(VaultError::PeerUnknown) => return Err(VaultError::Forgotten),

@@ -1,5 +1,6 @@
 //! Conversations: one order in both views, paging, forgetting, blocks, peers who leave.
 
+use data_encoding::BASE64URL_NOPAD;
 use oubliette_store::{Body, ChatPolicy, NewMessage, Page, VaultError, Window};
 use proptest::prelude::*;
 
@@ -102,6 +103,40 @@ fn peers_that_are_not_there() {
     person(&vault, "bob");
     assert!(texts(&ann, "bob").is_empty());
     assert!(matches!(ann.chats().forget_side("bob"), Err(VaultError::NotFound { .. })));
+}
+
+/// Somebody whose user id looked like the id of a conversation was taken for it, and who was written to by that id was not found.
+#[test]
+fn a_user_id_that_looks_like_a_conversation_is_a_user_id() {
+    let (_world, vault) = World::new();
+    let (ann, bob) = (person(&vault, "ann"), person(&vault, "bob"));
+    ann.chats().append("bob", &[text("to bob")]).unwrap();
+    let id = ann.chats().list(&Page::default()).unwrap().items.remove(0).id;
+    let digits = id.split_once('-').unwrap().1.to_owned();
+    for like in ["id:1".to_owned(), "id:1-0123456789abcdef".to_owned(), format!("id:2-{digits}")] {
+        person(&vault, &like);
+        ann.chats().append(&like, &[text("to the other")]).unwrap();
+        assert_eq!(texts(&ann, &like), ["to the other"]);
+    }
+    vault.erase(&["bob"]).unwrap();
+    assert_eq!(texts(&ann, &id), ["to bob"]);
+    drop(bob);
+}
+
+/// An id of the peer's message with another order in it forgot one's own words up to that other moment.
+#[test]
+fn an_altered_id_of_the_peer_s_message_forgets_nothing() {
+    let (_world, vault) = World::new();
+    let (ann, bob) = (person(&vault, "ann"), person(&vault, "bob"));
+    let theirs = bob.chats().append("ann", &[text("b1")]).unwrap();
+    ann.chats().append("bob", &[text("a1"), text("a2")]).unwrap();
+    let mut id = BASE64URL_NOPAD.decode(theirs[0].id.as_bytes()).unwrap();
+    id[..8].copy_from_slice(&u64::MAX.to_be_bytes());
+    let altered = BASE64URL_NOPAD.encode(&id);
+    assert!(matches!(ann.chats().forget_through("bob", &altered), Err(VaultError::NotFound { .. })));
+    assert_eq!(texts(&ann, "bob"), ["a2", "a1", "b1"]);
+    ann.chats().forget_through("bob", &theirs[0].id).unwrap();
+    assert_eq!(texts(&ann, "bob"), ["a2", "a1", "b1"], "nothing of hers is as old");
 }
 
 #[test]

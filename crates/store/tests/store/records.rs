@@ -188,6 +188,23 @@ fn promise_a_new_version_of_the_policy_asks_again() {
     store(&ann, "orders", "1", b"x").unwrap();
 }
 
+/// A withdrawal that gave up waiting for a reader was answered `erased` when it was asked again, while he still read.
+#[test]
+fn a_withdrawal_that_is_asked_again_waits_again() {
+    let (world, vault) = World::of(policy(), None);
+    drop(vault);
+    let vault = world.impatient();
+    let ann = person(&vault, "ann");
+    agree(&ann, "shop", "1");
+    store(&ann, "orders", "1", &[7; 300_000]).unwrap();
+    let reader = ann.records().get("orders", "1").unwrap();
+    for _ in 0..3 {
+        assert!(matches!(ann.consents().withdraw("shop"), Err(VaultError::Busy)));
+    }
+    drop(reader);
+    assert_eq!(ann.consents().withdraw("shop").unwrap(), oubliette_store::Deletion::Erased);
+}
+
 /// The old value's row is there again, as a crash between the new row and the cut would leave it, but for its leaf.
 #[test]
 fn of_two_values_of_an_id_the_newer_counts() {

@@ -101,6 +101,15 @@ impl World {
         (self.over(keyring.clone()), keyring)
     }
 
+    /// One that gives up waiting for readers soon.
+    pub(crate) fn impatient(&self) -> Vault {
+        let options =
+            KeyringOptions { lease_wait: std::time::Duration::from_millis(50), ..options(&self.clock) };
+        let keyring =
+            Keyring::open(self.pages.clone(), vec![self.cell.clone()], self.ledger.clone(), options).unwrap();
+        self.over(Arc::new(keyring))
+    }
+
     fn over(&self, keyring: Arc<Keyring>) -> Vault {
         let parts = Parts { keyring, engine: self.engine.clone(), blobs: self.blobs.clone() };
         let options = VaultOptions {

@@ -278,7 +278,7 @@ fn script(keyring: &Keyring, ground: &Ground, expected: &mut Expected) -> Result
 
 fn check(keyring: &Keyring, ground: &Ground, expected: &Expected, at: &str) {
     for (n, name) in PEOPLE.into_iter().enumerate() {
-        let found = keyring.subject(&user(name));
+        let found = keyring.even_leaving(&user(name));
         let life = match &found {
             Ok(_) => Life::Live,
             Err(KeyringError::Unknown) => Life::Absent,
@@ -308,7 +308,7 @@ fn check(keyring: &Keyring, ground: &Ground, expected: &Expected, at: &str) {
         assert_eq!(facts, (JobId([5; 16]), [6; 32], Some("moved_on".to_owned())), "{at}");
     }
     let blocked = keyring.intents().unwrap().len();
-    let is_blocked = |name: &&&str| matches!(keyring.subject(&user(name)), Err(KeyringError::Blocked));
+    let is_blocked = |name: &&&str| matches!(keyring.even_leaving(&user(name)), Err(KeyringError::Blocked));
     assert_eq!(blocked, PEOPLE.iter().filter(is_blocked).count(), "{at}");
     for cell in &ground.cells {
         let state = cell.read().unwrap();

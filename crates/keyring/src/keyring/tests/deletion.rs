@@ -42,7 +42,7 @@ fn a_deletion_is_found_when_due_and_its_facts_go_to_the_sweep_queue() {
     let other = DeletionRequest { job: JobId([7; 16]), ..request.clone() };
     assert_eq!(keyring.erase_all(&[due("ann", &other)]).unwrap(), [ErasureOutcome::NotDue]);
     assert_eq!(keyring.erase_all(&[due("bob", &request)]).unwrap(), [ErasureOutcome::NotDue]);
-    let ann = keyring.subject(&user("ann")).unwrap();
+    let ann = keyring.even_leaving(&user("ann")).unwrap();
     assert!(matches!(keyring.cancel_deletion(&ann, request.job), Err(KeyringError::DeletionDue)));
     let outcomes = keyring.erase_all(&[due("ann", &request)]).unwrap();
     let ErasureOutcome::Erased(record) = &outcomes[0] else { panic!("{outcomes:?}") };
@@ -96,7 +96,7 @@ fn a_hold_keeps_a_due_deletion_until_it_ends_or_two_people_override_it() {
     let both = [due("ann", &request), due("bob", &request)];
     assert_eq!(keyring.erase_all(&both).unwrap(), [ErasureOutcome::Held, ErasureOutcome::Held]);
     assert!(keyring.deletions().unwrap().iter().all(|one| one.held && one.released == Some(now + DAY)));
-    let bob = keyring.subject(&user("bob")).unwrap();
+    let bob = keyring.even_leaving(&user("bob")).unwrap();
     let overriding = Overriding {
         cooling_off: false,
         holds: true,

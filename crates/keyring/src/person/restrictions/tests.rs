@@ -165,6 +165,17 @@ fn a_second_person_approves_just_what_was_asked_while_it_stands() {
     }
     assert!(apply(RestrictionChange::Approve(job, overriding(), [2; 16]), 8));
     assert!(!apply(RestrictionChange::Override(job, overriding()), 8), "what was approved stands");
+    let mut less = Restrictions { deletion: Some(asked(100)), ..Restrictions::default() };
+    let alone = Overriding { holds: false, ..overriding() };
+    for (change, changed) in [
+        (RestrictionChange::Override(job, alone.clone()), true),
+        (RestrictionChange::Approve(job, alone.clone(), [2; 16]), true),
+        (RestrictionChange::Override(job, alone), false),
+        (RestrictionChange::Override(job, overriding()), true),
+    ] {
+        assert_eq!(less.apply(change, 2).unwrap(), changed);
+    }
+    assert!(!less.deletion.unwrap().overrides_holds(), "more has to be approved anew");
     let refused = restrictions.apply(RestrictionChange::CancelDeletion(job), 3);
     assert!(matches!(refused, Err(KeyringError::DeletionDue)));
     let deletion = restrictions.deletion.unwrap();
