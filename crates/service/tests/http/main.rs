@@ -7,6 +7,7 @@ mod audit;
 mod chats;
 mod conflicts;
 mod credentials;
+mod deletion;
 mod export;
 mod follow;
 mod holds;
