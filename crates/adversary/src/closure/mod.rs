@@ -91,5 +91,8 @@ impl Report {
         if matches!(kind, PageKind::Leaf | PageKind::Chain) {
             self.tables.push(body.to_vec());
         }
+        if matches!(kind, PageKind::Vault | PageKind::Chain) {
+            self.lists.push(body.to_vec());
+        }
     }
 }

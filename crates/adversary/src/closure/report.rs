@@ -22,6 +22,8 @@ pub struct Report {
     pub(super) tag_keys: HashSet<Key>,
     /// Plaintext of pages that name people by tag.
     pub(super) tables: Vec<Vec<u8>>,
+    /// Plaintext of pages in which facts of deletions may stand: the vault's own and chains.
+    pub(super) lists: Vec<Vec<u8>>,
 }
 
 /// The size of the search.
@@ -67,6 +69,11 @@ impl Report {
             let handles = list.split(|byte| *byte == b',').filter_map(|quoted| quoted.get(1..33));
             self.audiences.extend(handles.map(|handle| String::from_utf8_lossy(handle).into_owned()));
         }
+    }
+
+    /// Whether these bytes (the id of a deletion, what binds its receipt) stand in a page that was opened.
+    pub fn knows(&self, bytes: &[u8]) -> bool {
+        self.lists.iter().any(|body| body.windows(bytes.len()).any(|window| window == bytes))
     }
 
     /// Whether a guess at a user id can be confirmed: whoever holds `K_tag` looks for the id's tag in all they opened.

@@ -6,6 +6,7 @@
 
 mod answers;
 mod conversations;
+mod deletions;
 mod doubt;
 mod filler;
 mod folder;
