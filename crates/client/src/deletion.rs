@@ -117,6 +117,11 @@ impl Client {
         self.call(Method::DELETE, &path(&["subjects", user, "deletion"])).map(|answer: Answer| answer.job)
     }
 
+    /// What waits for a second person.
+    pub fn deletion_to_approve(&self, user: &str) -> Result<DeletionJob, ClientError> {
+        self.call(Method::GET, &path(&["subjects", user, "deletion", "approval"]))
+    }
+
     /// The second person's yes to exactly this.
     pub fn approve_deletion(&self, user: &str, job: &str, digest: &str) -> Result<DeletionJob, ClientError> {
         #[derive(Serialize)]

@@ -94,6 +94,7 @@ pub(crate) const ROUTES: &[Route] = {
         needs(S::DeletionRequest, POST, "/v1/subjects/{user}/deletion"),
         needs(S::DeletionRequest, GET, "/v1/subjects/{user}/deletion"),
         needs(S::DeletionRequest, DELETE, "/v1/subjects/{user}/deletion"),
+        needs(S::DeletionOverride, GET, "/v1/subjects/{user}/deletion/approval"),
         needs(S::DeletionOverride, POST, "/v1/subjects/{user}/deletion/approval"),
         needs(S::HoldsWrite, GET, "/v1/subjects/{user}/holds"),
         needs(S::HoldsWrite, PUT, "/v1/subjects/{user}/holds/{id}"),

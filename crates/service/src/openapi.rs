@@ -84,6 +84,7 @@ use crate::{
         deletion::request,
         deletion::get,
         deletion::cancel,
+        deletion::waiting,
         deletion::approve,
         holds::list,
         holds::place,

@@ -30,15 +30,12 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// The second person's yes to what a deletion overrides, through the service
+    /// The second person's yes to what a deletion overrides, through the service: shows it, asks, and approves just that
     Approve {
         user: String,
-        /// Which deletion, as `deletion show` tells it
+        /// Only if it is this, as the first person told it
         #[arg(long)]
-        job: String,
-        /// What is approved, likewise
-        #[arg(long)]
-        digest: String,
+        digest: Option<String>,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -94,36 +91,36 @@ fn other() -> CliError {
 }
 
 fn show(job: &DeletionJob, output: &Output) {
-    output.result(job, || {
-        let mut lines = vec![format!("{}\t{}", job.state, job.job.as_deref().unwrap_or("-"))];
-        let mut tell = |what: &str, value: &Option<String>| {
-            lines.extend(value.iter().map(|value| format!("{what}\t{value}")));
-        };
-        tell("reason", &job.reason);
-        tell("requested", &job.requested);
-        tell("due", &job.due);
-        tell("held until", &job.held_until);
-        tell("blocked", &job.blocked);
-        tell("kept until", &job.kept_until);
-        tell("erased", &job.erased);
-        tell("fence until", &job.fence_until);
-        tell("salt (told once)", &job.salt);
-        lines.extend(
-            job.receipts.iter().map(|receipt| format!("receipt\t{} ({})", receipt.id, receipt.state)),
-        );
-        if job.seconds_left > 0 {
-            lines.push(format!("left\t{}", countdown(job.seconds_left)));
-        }
-        if let Some(what) = &job.overriding {
-            let of = [(what.cooling_off, "the cooling-off period"), (what.holds, "legal holds")];
-            let of: Vec<&str> = of.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect();
-            let stands =
-                if what.approved { "approved".to_owned() } else { format!("waits until {}", what.expires) };
-            lines.push(format!("overrides\t{} ({stands})", of.join(" and ")));
-            lines.push(format!("digest\t{}", what.digest));
-        }
-        lines
-    });
+    output.result(job, || lines(job));
+}
+
+fn lines(job: &DeletionJob) -> Vec<String> {
+    let mut lines = vec![format!("{}\t{}", job.state, job.job.as_deref().unwrap_or("-"))];
+    let mut tell = |what: &str, value: &Option<String>| {
+        lines.extend(value.iter().map(|value| format!("{what}\t{value}")));
+    };
+    tell("reason", &job.reason);
+    tell("requested", &job.requested);
+    tell("due", &job.due);
+    tell("held until", &job.held_until);
+    tell("blocked", &job.blocked);
+    tell("kept until", &job.kept_until);
+    tell("erased", &job.erased);
+    tell("fence until", &job.fence_until);
+    tell("salt (told once)", &job.salt);
+    lines.extend(job.receipts.iter().map(|receipt| format!("receipt\t{} ({})", receipt.id, receipt.state)));
+    if job.seconds_left > 0 {
+        lines.push(format!("left\t{}", countdown(job.seconds_left)));
+    }
+    if let Some(what) = &job.overriding {
+        let of = [(what.cooling_off, "the cooling-off period"), (what.holds, "legal holds")];
+        let of: Vec<&str> = of.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect();
+        let stands =
+            if what.approved { "approved".to_owned() } else { format!("waits until {}", what.expires) };
+        lines.push(format!("overrides\t{} ({stands})", of.join(" and ")));
+        lines.push(format!("digest\t{}", what.digest));
+    }
+    lines
 }
 
 fn line(one: &Leaving) -> String {

@@ -199,6 +199,15 @@ pub(crate) async fn cancel(
     Ok(Answer(Cancelled { state: "cancelled", job }))
 }
 
+/// What waits for a second person, for that person: 404 if nothing does.
+#[utoipa::path(get, path = "/v1/subjects/{user}/deletion/approval", tag = "deletion", responses((status = 200, body = DeletionView)))]
+pub(crate) async fn waiting(
+    State(app): State<App>,
+    Names(user): Names<String>,
+) -> Result<Answer<DeletionView>, Problem> {
+    Ok(Answer(app.run(move |vault| vault.deletion_to_approve(&user)).await?.into()))
+}
+
 /// The second person says yes to exactly what was asked for, with another token. What is due by then is carried out before this answers.
 #[utoipa::path(post, path = "/v1/subjects/{user}/deletion/approval", tag = "deletion", request_body = ApprovalBody,
     responses((status = 200, body = DeletionView)))]

@@ -91,7 +91,7 @@ pub(crate) fn router(app: App) -> Router {
         .route(&at(subject, "/consents"), get(consents::history))
         .route(&at(subject, "/consents/{purpose}"), put(consents::give).delete(consents::withdraw))
         .route(&at(subject, "/deletion"), post(deletion::request).get(deletion::get).delete(deletion::cancel))
-        .route(&at(subject, "/deletion/approval"), post(deletion::approve))
+        .route(&at(subject, "/deletion/approval"), get(deletion::waiting).post(deletion::approve))
         .route(&at(subject, "/holds"), get(holds::list))
         .route(&at(subject, "/holds/{id}"), put(holds::place).delete(holds::lift))
         .route(&at(subject, "/records"), get(records::list))

@@ -137,6 +137,10 @@ fn what_overrides_takes_two_people_and_is_in_the_audit_log() {
     refused(second.approve_deletion("bob", &job, &what.digest), 404, "not_found");
     refused(second.approve_deletion("alice", &job, &"0".repeat(64)), 409, "approval_mismatch");
     refused(second.deletion("alice"), 403, "forbidden");
+    refused(second.deletion_to_approve("bob"), 404, "not_found");
+    refused(asks.deletion_to_approve("alice"), 403, "forbidden");
+    let waits = second.deletion_to_approve("alice").unwrap();
+    assert_eq!(waits.overriding.unwrap().digest, what.digest, "who approves sees what");
     let done = second.approve_deletion("alice", &job, &what.digest).unwrap();
     assert!(["erased", "swept", "final"].contains(&done.state.as_str()), "{}", done.state);
     refused(client.subject("alice").map(drop), 410, "subject_erased");

@@ -78,6 +78,21 @@ pub(super) fn digest_of_person(name: &str) -> [u8; 16] {
 }
 
 impl Vault {
+    /// A deletion with what waits for a second person's yes, so that they see what they approve.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if nothing waits; [`VaultError::SubjectUnknown`].
+    pub fn deletion_to_approve(&self, user: &str) -> Result<DeletionInfo, VaultError> {
+        let now = micros(self.inner.keyring.due_time());
+        let none = VaultError::NotFound { what: "deletion that waits for approval" };
+        let waits = |what: &Override| !what.approved && now < what.expires;
+        match self.deletion(user) {
+            Ok(info) if info.overriding.as_ref().is_some_and(waits) => Ok(info),
+            Ok(_) | Err(VaultError::NotFound { .. }) => Err(none),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The second person says yes: the deletion is due as it was asked for, and carried out in this call if it is due now.
     ///
     /// # Errors
