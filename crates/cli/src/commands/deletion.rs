@@ -58,12 +58,19 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let job = super::client(settings)?.cancel_deletion(&user)?;
             output.result(&json!({ "state": "cancelled", "job": job }), || vec![format!("cancelled\t{job}")]);
         }
-        Command::Approve { user, job, digest, yes } => {
+        Command::Approve { user, digest, yes } => {
+            let client = super::client(settings)?;
+            let waits = client.deletion_to_approve(&user)?;
+            let (Some(job), Some(what)) = (&waits.job, &waits.overriding) else { return Err(other()) };
+            if !yes {
+                lines(&waits).iter().for_each(|line| output.line(line));
+            }
             output.confirm(
                 yes,
                 "Approve this? What is due by then is erased at once and cannot be brought back.",
             )?;
-            show(&super::client(settings)?.approve_deletion(&user, &job, &digest)?, output);
+            let digest = digest.as_deref().unwrap_or(&what.digest);
+            show(&client.approve_deletion(&user, job, digest)?, output);
         }
         Command::List => match folder::operate(settings, &Operator::DeletionList)? {
             Answer::Deletions(all) => {
