@@ -22,8 +22,11 @@ use steps::{BROKEN, Order, next};
 /// More states than this, and something runs away.
 const MOST: usize = 3_000_000;
 
+/// Whether a state that this order of steps led to is allowed.
+type Rule = fn(&State, Order) -> bool;
+
 /// The rules, by the names in docs/model.md.
-const RULES: [(&str, fn(&State, Order) -> bool); 6] = [
+const RULES: [(&str, Rule); 6] = [
     ("no_receipt_without_destruction", |state, _| state.receipt == Receipt::None || !state.opens_a()),
     ("erased_never_opens", |state, _| {
         let stands = state.lost || state.standing() == Some(Standing::Erased);

@@ -37,7 +37,7 @@ pub enum Line {
     /// What is being done and how far it came.
     Progress(String, u64),
     /// The end: it worked.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// The end: it did not.
     Failure(Failure),
 }
@@ -80,7 +80,7 @@ pub fn call(
         let line = line.map_err(AdminError::BrokenOff)?;
         match serde_json::from_str(&line).map_err(|error| AdminError::BrokenOff(error.into()))? {
             Line::Progress(what, done) => progress(&what, done),
-            Line::Answer(answer) => return Ok(answer),
+            Line::Answer(answer) => return Ok(*answer),
             Line::Failure(failure) => return Err(AdminError::Failed(failure)),
         }
     }
@@ -167,7 +167,7 @@ fn answer(app: &App, line: &str, lines: &mpsc::Sender<Line>) {
         let _ = lines.try_send(Line::Progress(what.to_owned(), done));
     };
     let (last, refuses) = match operator::run(&app.vault, &command, &mut progress) {
-        Ok(answer) => (Line::Answer(answer), false),
+        Ok(answer) => (Line::Answer(Box::new(answer)), false),
         // Of an open vault: it refuses all work since a failed write.
         Err(failure) => (
             Line::Failure(failure.clone()),

@@ -20,7 +20,11 @@ fn powered(world: &World, power: &Arc<Power>) -> Result<(Vault, Arc<Keyring>), V
     let keyring = Arc::new(keyring);
     let engine = Arc::new(Rows(world.engine.clone(), power.clone()));
     let parts = Parts { keyring: keyring.clone(), engine, blobs: world.blobs.clone() };
-    let settings = VaultOptions { clock: Some(world.clock.clone()), ..VaultOptions::default() };
+    let settings = VaultOptions {
+        clock: Some(world.clock.clone()),
+        ledger: world.receipts.clone(),
+        ..VaultOptions::default()
+    };
     Ok((Vault::from_parts(parts, settings)?, keyring))
 }
 

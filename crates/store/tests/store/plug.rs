@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use oubliette_crypto::{CellShare, PageId, VaultId};
 use oubliette_engine::{Batch, Engine, EngineError, PageStore, RawPage, Row, Sizes, VerifyReport};
 use oubliette_keyring::{
-    CellError, CellState, ErasureClass, LedgerError, MemoryCell, MemoryLedger, RootCell, RootLedger,
-    RootPointer, RootRecord,
+    CellError, CellState, ErasureClass, LedgerError, MemoryCell, RootCell, RootLedger, RootPointer,
+    RootRecord,
 };
 
 /// Calls that make something durable until the power goes, and what was written so far.
@@ -121,7 +121,7 @@ impl RootCell for Cell {
     }
 }
 
-pub(crate) struct Ledger(pub(crate) Arc<MemoryLedger>, pub(crate) Arc<Power>);
+pub(crate) struct Ledger(pub(crate) Arc<dyn RootLedger>, pub(crate) Arc<Power>);
 
 impl RootLedger for Ledger {
     fn append(&self, record: &RootRecord) -> Result<(), LedgerError> {
@@ -133,6 +133,9 @@ impl RootLedger for Ledger {
     }
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         self.0.find(generation_after)
+    }
+    fn after(&self, generation: u64) -> Result<Vec<RootRecord>, LedgerError> {
+        self.0.after(generation)
     }
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         self.0.verify()
