@@ -4,6 +4,7 @@
 
 mod audit;
 mod credentials;
+mod deletion;
 mod requests;
 
 use std::{

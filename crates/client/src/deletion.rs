@@ -40,7 +40,10 @@ pub struct DeletionJob {
     pub due: Option<String>,
     /// Until then.
     pub seconds_left: u64,
-    /// When the last legal hold ends by itself.
+    /// A legal hold stands in the way.
+    #[serde(default)]
+    pub held: bool,
+    /// When the last one ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<String>,
     /// When reads and writes were stopped.

@@ -1,15 +1,28 @@
 //! Legal holds: while one stands, nothing of the person's tree is cut, whoever asks for it.
 
-use oubliette_keyring::{Hold, MAX_HOLD_ID, MAX_HOLD_REASON, RestrictionChange};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oubliette_keyring::{
+    Deletion, Hold, Intent, KeyringError, MAX_HOLD_ID, MAX_HOLD_REASON, RestrictionChange,
+};
 
 use crate::person::Person;
 use crate::subjects::user_id;
+use crate::vault::Inner;
 use crate::{Vault, VaultError, check};
 
 /// One person's legal holds.
 #[derive(Clone)]
 pub struct Holds {
-    pub(crate) person: Person,
+    of: Of,
+}
+
+#[derive(Clone)]
+enum Of {
+    Living(Person),
+    /// Somebody whose content the law has kept although their deletion has begun.
+    Blocked(Arc<Inner>, Intent),
 }
 
 /// A hold to be placed.
@@ -52,17 +65,28 @@ impl std::fmt::Debug for HoldInfo {
 }
 
 impl Vault {
-    /// The legal holds of a person, also of one whose deletion is due and waits for just them.
+    /// The legal holds of a person, also of one whose deletion is due or has begun: a hold may still come while the law has their content kept.
     ///
     /// # Errors
-    /// [`VaultError::SubjectUnknown`], [`VaultError::SubjectBlocked`], [`VaultError::SubjectErased`].
+    /// [`VaultError::SubjectUnknown`], [`VaultError::SubjectErased`].
     pub fn holds(&self, user: &str) -> Result<Holds, VaultError> {
-        let keys = self.inner.keyring.even_leaving(&user_id(user)?)?;
-        Ok(Holds { person: Person { vault: self.inner.clone(), keys } })
+        let user = user_id(user)?;
+        match self.inner.keyring.even_leaving(&user) {
+            Ok(keys) => Ok(Holds::of(Person { vault: self.inner.clone(), keys })),
+            Err(KeyringError::Blocked) => match self.inner.keyring.deletion(&user)? {
+                Deletion::Blocked(intent) => Ok(Holds { of: Of::Blocked(self.inner.clone(), intent) }),
+                _ => Err(VaultError::SubjectBlocked),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
 impl Holds {
+    pub(crate) fn of(person: Person) -> Self {
+        Self { of: Of::Living(person) }
+    }
+
     /// Places a hold, or changes the one of this name; true if it is new. Durable when it returns: no deletion that comes later cuts anything.
     ///
     /// # Errors
@@ -70,12 +94,11 @@ impl Holds {
     pub fn place(&self, id: &str, hold: &NewHold) -> Result<(HoldInfo, bool), VaultError> {
         check::length("hold", id, 1, MAX_HOLD_ID)?;
         check::short("reason", hold.reason.as_deref(), MAX_HOLD_REASON)?;
-        let now = self.person.vault.due_time();
+        let now = self.vault().due_time();
         if hold.expires.is_some_and(|expires| expires <= now) {
             return Err(VaultError::invalid("expires", "must be in the future"));
         }
-        let standing =
-            self.person.keys.restrictions().holds.get(id).filter(|hold| hold.stands(seconds(now))).cloned();
+        let standing = self.all()?.remove(id).filter(|hold| hold.stands(seconds(now)));
         let placed = Hold {
             reason: hold.reason.clone().unwrap_or_default(),
             since: standing.as_ref().map_or(seconds(now), |hold| hold.since),
@@ -83,25 +106,25 @@ impl Holds {
             expires: hold.expires.map(|expires| seconds(expires.saturating_add(999_999))),
         };
         let info = info(id, &placed);
-        self.person.restrict(RestrictionChange::PlaceHold(id.to_owned(), placed))?;
-        self.person.vault.deletions.look_again();
+        self.change(RestrictionChange::PlaceHold(id.to_owned(), placed))?;
         Ok((info, standing.is_none()))
     }
 
     /// Lifts a hold. If it was the last one, what was deleted meanwhile is cut when this returns.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`].
+    /// [`VaultError::NotFound`]; [`VaultError::Busy`] if somebody still reads what is cut.
     pub fn lift(&self, id: &str) -> Result<(), VaultError> {
-        let before = self.person.keys.restrictions();
-        if !before.holds.contains_key(id) {
+        if !self.all()?.contains_key(id) {
             return Err(VaultError::NotFound { what: "hold" });
         }
-        let lifted = self.person.restrict(RestrictionChange::LiftHold(id.to_owned()));
-        self.person.vault.deletions.look_again();
-        lifted?;
-        if !before.waiting.is_empty() {
-            self.person.vault.tidied.begin_again();
+        let anything_waits = match &self.of {
+            Of::Living(person) => !person.keys.restrictions().waiting.is_empty(),
+            Of::Blocked(..) => false,
+        };
+        self.change(RestrictionChange::LiftHold(id.to_owned()))?;
+        if anything_waits {
+            self.vault().tidied.begin_again();
         }
         Ok(())
     }
@@ -111,26 +134,59 @@ impl Holds {
     /// # Errors
     /// [`VaultError::SubjectErased`] and its like.
     pub fn list(&self) -> Result<Vec<HoldInfo>, VaultError> {
-        self.person.keys.check()?;
-        let now = seconds(self.person.vault.due_time());
-        let restrictions = self.person.keys.restrictions();
-        Ok(restrictions
-            .holds
-            .iter()
-            .filter(|(_, hold)| hold.stands(now))
-            .map(|(id, hold)| info(id, hold))
-            .collect())
+        let now = seconds(self.vault().due_time());
+        let standing = self.all()?.into_iter().filter(|(_, hold)| hold.stands(now));
+        Ok(standing.map(|(id, hold)| info(&id, &hold)).collect())
+    }
+
+    fn vault(&self) -> &Arc<Inner> {
+        match &self.of {
+            Of::Living(person) => &person.vault,
+            Of::Blocked(vault, _) => vault,
+        }
+    }
+
+    /// Those that are over may be among them.
+    fn all(&self) -> Result<BTreeMap<String, Hold>, VaultError> {
+        match &self.of {
+            Of::Living(person) => {
+                person.keys.check()?;
+                Ok(person.keys.restrictions().holds.clone())
+            }
+            Of::Blocked(vault, intent) => match vault.keyring.deletion(&intent.user)? {
+                Deletion::Blocked(intent) => Ok(intent.holds),
+                Deletion::Erased { fence, .. } => {
+                    Err(VaultError::SubjectErased { erased_at: micros(fence.erased_at) })
+                }
+                Deletion::Requested(_) | Deletion::None => Err(VaultError::SubjectUnknown),
+            },
+        }
+    }
+
+    fn change(&self, change: RestrictionChange) -> Result<(), VaultError> {
+        let changed = match &self.of {
+            Of::Living(person) => person.restrict(change),
+            Of::Blocked(vault, intent) => {
+                vault.keyring.hold_blocked(intent, change).map_err(VaultError::from)
+            }
+        };
+        // Whoever leaves may be kept by it, or free to go now.
+        self.vault().deletions.look_again();
+        changed
     }
 }
 
 fn info(id: &str, hold: &Hold) -> HoldInfo {
-    let micros = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000);
     HoldInfo {
         id: id.to_owned(),
         reason: Some(hold.reason.clone()).filter(|reason| !reason.is_empty()),
         since: micros(hold.since),
         expires: hold.expires.map(micros),
     }
+}
+
+fn micros(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
 }
 
 fn seconds(micros: u64) -> i64 {

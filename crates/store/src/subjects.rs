@@ -187,7 +187,7 @@ impl Subject {
 
     /// Legal holds.
     pub fn holds(&self) -> Holds {
-        Holds { person: self.person.clone() }
+        Holds::of(self.person.clone())
     }
 
     /// Consents given and withdrawn.

@@ -1,15 +1,18 @@
 //! Deletions as they are asked for, taken back, and found when they are due.
 
+use std::collections::BTreeMap;
+
 use oubliette_crypto::{Handle, JobId, PageBody, PageKind, PageRef, Pseudonym};
 
 use super::Keyring;
 use crate::core::{Core, Found};
 use crate::error::KeyringError;
-use crate::person::{DeletionRequest, Overriding, RestrictionChange, State, Subject};
+use crate::person::{DeletionRequest, Hold, Overriding, RestrictionChange, Restrictions, State, Subject};
 use crate::records::Fence;
 use crate::sweep_entry::SweepEntry;
 use crate::tree::{Entry, Walker, walk};
 use crate::user::UserId;
+use crate::writer::Op;
 
 /// How far somebody's deletion has come.
 #[derive(Debug, Clone)]
@@ -57,6 +60,10 @@ pub struct Intent {
     pub pseudonym: Pseudonym,
     /// What was asked for; `None` where damage hides it.
     pub request: Option<DeletionRequest>,
+    /// Legal holds; those that are over may still be among them.
+    pub holds: BTreeMap<String, Hold>,
+    /// One of them stands in the way.
+    pub held: bool,
 }
 
 impl Keyring {
@@ -107,6 +114,16 @@ impl Keyring {
         let restrictions = subject.restrictions();
         let stands = restrictions.deletion.as_ref().filter(|deletion| deletion.job == job);
         Ok(stands.and_then(|deletion| deletion.overriding.as_ref()) == Some(&approved))
+    }
+
+    /// Places or lifts a hold on somebody who is blocked while the law has their content kept. A hold is lifted by a deletion.
+    ///
+    /// # Errors
+    /// `Blocked` for any other change; `Unknown` or `Erased` if they are gone meanwhile.
+    pub fn hold_blocked(&self, of: &Intent, change: RestrictionChange) -> Result<(), KeyringError> {
+        let tag = self.core.person_tag(&of.user);
+        let (paths, changes) = (Vec::new(), vec![change]);
+        self.call(Op::Change { tag, handle: of.handle, paths, not_before: 0, changes }).map(drop)
     }
 
     /// How far a person's deletion has come, also of somebody who is blocked or erased.
@@ -165,12 +182,21 @@ impl Keyring {
 
 fn intent(core: &Core, page: &PageRef) -> Result<Intent, KeyringError> {
     let open = &mut |kind, page: &PageRef| core.pages.read_stored(kind, page);
-    let (identity, request) = match State::read_by(open, page) {
-        Ok(state) => (state.identity, state.restrictions.deletion),
-        Err(KeyringError::Corrupt { .. }) => (State::read_identity(open, page)?, None),
+    let (identity, restrictions) = match State::read_by(open, page) {
+        Ok(state) => (state.identity, state.restrictions),
+        Err(KeyringError::Corrupt { .. }) => (State::read_identity(open, page)?, Restrictions::default()),
         Err(error) => return Err(error),
     };
-    Ok(Intent { user: identity.user, handle: identity.handle, pseudonym: identity.pseudonym, request })
+    let held = restrictions.is_held(core.due_time())
+        && !restrictions.deletion.as_ref().is_some_and(DeletionRequest::overrides_holds);
+    Ok(Intent {
+        user: identity.user,
+        handle: identity.handle,
+        pseudonym: identity.pseudonym,
+        request: restrictions.deletion,
+        holds: restrictions.holds,
+        held,
+    })
 }
 
 fn requested(core: &Core, page: &PageRef) -> Result<Option<Requested>, KeyringError> {

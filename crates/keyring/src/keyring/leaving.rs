@@ -141,9 +141,11 @@ impl Keyring {
             match found {
                 Found::Fence(fence) => drop(outcomes.insert(tag, self.already(&fence)?)),
                 Found::Person { state, blocked: true, .. } => {
-                    let request = State::read(&self.core.pages, &state)?.restrictions.deletion;
-                    let kept = request.map_or(0, |request| request.kept_until);
-                    outcomes.insert(tag, ErasureOutcome::Kept(kept));
+                    let restrictions = State::read(&self.core.pages, &state)?.restrictions;
+                    let kept = restrictions.deletion.as_ref().map_or(0, |request| request.kept_until);
+                    let held = restrictions.is_held(self.due_time());
+                    outcomes
+                        .insert(tag, if held { ErasureOutcome::Held } else { ErasureOutcome::Kept(kept) });
                 }
                 Found::Person { .. } | Found::Nobody => {}
             }

@@ -19,6 +19,15 @@ pub(super) struct Wanted {
     pub(super) changes: Vec<RestrictionChange>,
 }
 
+impl Wanted {
+    fn is_about_holds(&self) -> bool {
+        let of_hold = |change: &RestrictionChange| {
+            matches!(change, RestrictionChange::PlaceHold(..) | RestrictionChange::LiftHold(_))
+        };
+        self.paths.is_empty() && self.changes.iter().all(of_hold)
+    }
+}
+
 impl Plan<'_> {
     pub(super) fn change(
         &mut self,
@@ -26,9 +35,12 @@ impl Plan<'_> {
         handle: Handle,
         wanted: Wanted,
     ) -> Result<Outcome, KeyringError> {
-        let page = match self.core.find(self.root, tag)? {
-            Found::Person { blocked: true, .. } => return Err(KeyringError::Blocked),
-            Found::Person { state, .. } => state,
+        let (page, blocked) = match self.core.find(self.root, tag)? {
+            // A hold may still come while the law has their content kept.
+            Found::Person { blocked: true, .. } if !wanted.is_about_holds() => {
+                return Err(KeyringError::Blocked);
+            }
+            Found::Person { state, blocked, .. } => (state, blocked),
             Found::Fence(fence) if fence.handle == handle => {
                 return Err(self.core.erased(self.root, &fence)?);
             }
@@ -38,7 +50,7 @@ impl Plan<'_> {
         if state.identity.handle != handle {
             return Err(KeyringError::Unknown);
         }
-        self.change_state(tag, &page, state, wanted)
+        self.change_state(tag, &page, state, wanted, blocked)
     }
 
     /// Holds that are over go, and cuts whose moment has come are made. Who is gone or blocked is passed over. Answers how many people changed.
@@ -51,7 +63,7 @@ impl Plan<'_> {
             let state = State::read(&self.core.pages, &page)?;
             if state.restrictions.is_ripe(self.moment.due) {
                 let nothing_else = Wanted { paths: Vec::new(), not_before: 0, changes: Vec::new() };
-                self.change_state(tag, &page, state, nothing_else)?;
+                self.change_state(tag, &page, state, nothing_else, false)?;
                 changed += 1;
             }
         }
@@ -64,6 +76,7 @@ impl Plan<'_> {
         page: &PageRef,
         mut state: State,
         wanted: Wanted,
+        blocked: bool,
     ) -> Result<Outcome, KeyringError> {
         let now = self.moment.due;
         let holds = state.restrictions.holds.clone();
@@ -100,14 +113,12 @@ impl Plan<'_> {
             if flag {
                 self.core.note_waiting();
             }
-            self.work.changes.push(Change::set(Entry::Person {
-                tag,
-                state: next,
-                blocked: false,
-                waits: flag,
-            }));
-            let cut_now = wanted.paths.iter().chain(&due).copied().collect();
-            self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: cut_now });
+            self.work.changes.push(Change::set(Entry::Person { tag, state: next, blocked, waits: flag }));
+            // Who is blocked gets no keys into memory any more.
+            if !blocked {
+                let cut_now = wanted.paths.iter().chain(&due).copied().collect();
+                self.work.publish.push(Publish::Renew { tag, state: Box::new(state), cut: cut_now });
+            }
             self.work.deletion |= cut || over;
         }
         Ok(Outcome::Cut { waits, ripened: due })

@@ -95,7 +95,9 @@ impl Plan<'_> {
             let remains = self.remains(&state)?;
             let known = remains.restrictions.as_ref().and_then(|restrictions| restrictions.deletion.as_ref());
             let kept_until = known.map_or(leaving.kept_until, |request| request.kept_until);
-            if leaving.at_once || kept_until <= self.moment.due {
+            let held = remains.restrictions.as_ref().is_some_and(|r| r.is_held(self.moment.due))
+                && !known.is_some_and(DeletionRequest::overrides_holds);
+            if !held && (leaving.at_once || kept_until <= self.moment.due) {
                 erased.push(self.erase_one(
                     leaving.tag,
                     &state,

@@ -58,7 +58,9 @@ pub(crate) struct DeletionView {
     due: Option<String>,
     /// Until then.
     seconds_left: u64,
-    /// When the last legal hold ends by itself, if one stands in the way and ends.
+    /// A legal hold stands in the way.
+    held: bool,
+    /// When the last one ends by itself, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +128,7 @@ impl From<DeletionInfo> for DeletionView {
             requested: info.requested.map(times::text),
             due: info.due.map(times::text),
             seconds_left: info.seconds_left,
+            held: info.held,
             held_until: info.held_until.map(times::text),
             blocked: info.blocked.map(times::text),
             kept_until: info.kept_until.map(times::text),

@@ -73,7 +73,7 @@ pub(super) fn new_request(
 pub(crate) fn unfinished(keyring: &Keyring) -> Result<Vec<Erasure>, VaultError> {
     let now = keyring.due_time();
     let mut people = Vec::new();
-    for intent in keyring.intents()? {
+    for intent in keyring.intents()?.into_iter().filter(|intent| !intent.held) {
         let request = match intent.request {
             Some(request) if request.kept_until > now => continue,
             Some(request) => request,

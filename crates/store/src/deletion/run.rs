@@ -15,6 +15,7 @@ use crate::{Vault, VaultError};
 
 /// People under one new root.
 const BATCH: usize = 1000;
+const HELD: &str = "a legal hold stands";
 
 /// What a run did.
 #[derive(Debug, Clone, Default)]
@@ -101,14 +102,24 @@ impl Vault {
         let mut run = DeletionRun::default();
         let mut targets: Vec<Target> = Vec::new();
         let now = keyring.due_time();
+        // These first: whoever is blocked by somebody else meanwhile is then found among the intents.
+        let asked = keyring.deletions()?;
         for intent in keyring.intents()? {
-            let Some(request) = intent.request.filter(|request| request.kept_until > now) else { continue };
+            let Some(request) = intent.request else { continue };
+            if intent.held {
+                run.held += 1;
+                watch(&waiting(&request.job.to_string(), DeletionState::Blocked, HELD.to_owned()));
+                continue;
+            }
+            if request.kept_until <= now {
+                continue;
+            }
             run.kept += 1;
             due.look_at(request.kept_until);
             watch(&waiting(&request.job.to_string(), DeletionState::Blocked, kept(request.kept_until)));
         }
         targets.extend(unfinished(keyring)?.into_iter().map(|erasure| Target { erasure, subject: None }));
-        for requested in keyring.deletions()? {
+        for requested in asked {
             due.look_at(match (requested.request.due > now, requested.released) {
                 (true, _) => requested.request.due,
                 (false, Some(released)) => released,
@@ -138,7 +149,7 @@ impl Vault {
         let job = request.job.to_string();
         if held {
             run.held += 1;
-            watch(&waiting(&job, DeletionState::Held, "a legal hold stands".to_owned()));
+            watch(&waiting(&job, DeletionState::Held, HELD.to_owned()));
             return Ok(None);
         }
         let kept_until = self
@@ -218,7 +229,7 @@ impl Vault {
                 }
                 Keys::Held => {
                     run.held += 1;
-                    waiting(&job, DeletionState::Held, "a legal hold stands".to_owned())
+                    waiting(&job, DeletionState::Held, HELD.to_owned())
                 }
                 // Taken back, or finished by somebody else, in this moment.
                 Keys::NotDue | Keys::AlreadyErased(_) | Keys::Unknown => continue,

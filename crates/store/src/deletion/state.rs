@@ -59,7 +59,9 @@ pub struct DeletionInfo {
     pub due: Option<u64>,
     /// Seconds until then.
     pub seconds_left: u64,
-    /// When the last legal hold ends by itself, of one that is held and not for ever.
+    /// A legal hold stands in the way.
+    pub held: bool,
+    /// When the last one ends by itself, of one that is held and not for ever.
     pub held_until: Option<u64>,
     /// When reads and writes were stopped.
     pub blocked: Option<u64>,
@@ -124,6 +126,7 @@ impl Inner {
             Found::Requested(requested) => Some(self.requested(user, &requested)),
             Found::Blocked(intent) => Some(match &intent.request {
                 Some(request) => DeletionInfo {
+                    held: intent.held,
                     blocked: request.blocked.map(micros),
                     kept_until: Some(request.kept_until).filter(|kept| *kept > 0).map(micros),
                     receipts: told(self.receipts.of_job(request.job.as_bytes())),
@@ -144,6 +147,7 @@ impl Inner {
         };
         DeletionInfo {
             seconds_left: u64::try_from(request.due.saturating_sub(now)).unwrap_or(0),
+            held: requested.held,
             held_until: requested.released.filter(|_| requested.held).map(micros),
             ..asked(user, request, state)
         }
@@ -204,6 +208,7 @@ fn nothing_known(state: DeletionState) -> DeletionInfo {
         requested: None,
         due: None,
         seconds_left: 0,
+        held: false,
         held_until: None,
         blocked: None,
         kept_until: None,

@@ -182,9 +182,18 @@ fn promise_what_the_law_wants_kept_is_blocked_and_erased_when_it_may_be() {
         world.advance(30 * DAY);
         vault = world.reopen(vault);
     }
+    // A court may still ask for what the law has kept.
+    hold(&vault, "ann", None);
+    assert!(vault.deletion("ann").unwrap().held && vault.holds("ann").unwrap().list().unwrap().len() == 1);
     world.advance(3 * DAY);
+    let vault = world.reopen(vault);
+    assert_eq!(vault.delete_due().unwrap().held, 1);
+    assert_eq!(state(&vault, "ann"), DeletionState::Blocked);
+    vault.holds("ann").unwrap().lift("court").unwrap();
+    assert!(matches!(vault.holds("ann").unwrap().lift("court"), Err(VaultError::NotFound { .. })));
     assert_eq!(vault.delete_due().unwrap().erased, 1);
     assert_eq!(state(&vault, "ann"), DeletionState::Erased);
+    assert!(matches!(vault.holds("ann"), Err(VaultError::SubjectErased { .. })));
 }
 
 #[test]

@@ -144,6 +144,35 @@ fn what_the_law_wants_kept_is_blocked_now_and_erased_then() {
 }
 
 #[test]
+fn a_hold_may_come_while_the_law_has_it_kept() {
+    let ground = Ground::new();
+    let keyring = ground.create();
+    let (request, until) = (asked(&ground), ground.clock.now_unix() + 90 * DAY);
+    let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
+    keyring.request_deletion(&ann, request.clone()).unwrap();
+    keyring.erase_all(&[Erasure { kept_until: until, ..due("ann", &request) }]).unwrap();
+    let intent = |keyring: &Keyring| keyring.intents().unwrap().remove(0);
+    let place = RestrictionChange::PlaceHold("a".into(), Hold::default());
+    keyring.hold_blocked(&intent(&keyring), place).unwrap();
+    let refused = keyring.hold_blocked(&intent(&keyring), RestrictionChange::FollowPlay(false));
+    assert!(matches!(refused, Err(KeyringError::Blocked)));
+    assert!(matches!(ann.check(), Err(KeyringError::Blocked)) && intent(&keyring).held);
+    ground.clock.advance(90 * DAY);
+    drop((keyring, ann));
+    let keyring = ground.open();
+    for at_once in [false, true] {
+        let ann = Erasure { at_once, ..due("ann", &request) };
+        assert_eq!(keyring.erase_all(&[ann]).unwrap(), [ErasureOutcome::Held]);
+    }
+    let epoch = keyring.epoch();
+    keyring.hold_blocked(&intent(&keyring), RestrictionChange::LiftHold("a".into())).unwrap();
+    assert_eq!(keyring.epoch(), epoch + 1, "the reason of a hold goes with it");
+    assert!(matches!(keyring.subject(&user("ann")), Err(KeyringError::Blocked)));
+    assert!(matches!(keyring.erase_all(&[due("ann", &request)]).unwrap()[..], [ErasureOutcome::Erased(_)]));
+    assert_eq!(keyring.verify(false).unwrap().faults, [""; 0]);
+}
+
+#[test]
 fn an_operator_waits_for_nothing_and_takes_over_what_was_asked_for() {
     let ground = Ground::new();
     let keyring = ground.create();
