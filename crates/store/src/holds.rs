@@ -22,7 +22,7 @@ pub struct Holds {
 enum Of {
     Living(Person),
     /// Somebody whose content the law has kept although their deletion has begun.
-    Blocked(Arc<Inner>, Intent),
+    Blocked(Arc<Inner>, Box<Intent>),
 }
 
 /// A hold to be placed.
@@ -74,7 +74,9 @@ impl Vault {
         match self.inner.keyring.even_leaving(&user) {
             Ok(keys) => Ok(Holds::of(Person { vault: self.inner.clone(), keys })),
             Err(KeyringError::Blocked) => match self.inner.keyring.deletion(&user)? {
-                Deletion::Blocked(intent) => Ok(Holds { of: Of::Blocked(self.inner.clone(), intent) }),
+                Deletion::Blocked(intent) => {
+                    Ok(Holds { of: Of::Blocked(self.inner.clone(), Box::new(intent)) })
+                }
                 _ => Err(VaultError::SubjectBlocked),
             },
             Err(error) => Err(error.into()),
