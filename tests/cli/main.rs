@@ -5,6 +5,7 @@
 mod audit;
 mod credentials;
 mod deletion;
+mod receipts;
 mod requests;
 
 use std::{

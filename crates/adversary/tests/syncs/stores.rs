@@ -9,6 +9,8 @@ use oubliette_engine::{
 };
 use oubliette_keyring::{ErasureClass, FileCell, FileLedger, RootCell, RootLedger, RootPointer, RootRecord};
 
+use oubliette_store::{ErasureOutcome, SubjectFacts, Vault, VaultOptions};
+
 use crate::kernel::{Refused, can_refuse, open_as, refusing, syncs_itself};
 
 const VAULT: VaultId = VaultId([7; 16]);
@@ -90,6 +92,32 @@ fn the_ledger() {
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     assert_fails("taking a torn record off", Refused::Whole, || FileLedger::open(&path));
+}
+
+/// The keyring syncs on a thread of its own; what is refused here is what follows its commit.
+#[test]
+fn receipts_and_the_state_of_the_log() {
+    if !can_refuse() {
+        return;
+    }
+    for (what, refused) in [
+        ("a receipt", Refused::Data),
+        ("the state of the log", Refused::Whole),
+        ("the name of the log's state", Refused::Folders),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("vault");
+        let vault = Vault::create(&at, VaultOptions::default()).unwrap();
+        vault.put_subject("ann", &SubjectFacts::default(), false).unwrap();
+        assert_fails(what, refused, || vault.erase(&["ann"]));
+        vault.close().unwrap();
+        drop(vault);
+        // The next opening finds it done, and issues the receipt.
+        let vault = Vault::open(&at, VaultOptions::default()).unwrap();
+        let told = vault.erase(&["ann"]).unwrap();
+        assert!(matches!(&told[..], [ErasureOutcome::AlreadyErased(record)] if record.receipt.is_some()));
+        vault.close().unwrap();
+    }
 }
 
 type Page = (PageId, Box<oubliette_engine::RawPage>);

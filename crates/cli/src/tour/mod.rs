@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use oubliette_store::{
     Body, ConsentGiven, ErasureOutcome, NewMessage, PutOptions, Subject, SubjectFacts, Vault, VaultError,
-    VaultOptions, Window,
+    VaultOptions, Window, public_key, verify_receipt,
 };
 
 mod samples;
@@ -76,12 +76,24 @@ pub(crate) fn run(
 
     say(&format!("3. {LEAVES} leaves. One root change:"));
     let vault = Vault::open(&folder, options.clone())?;
-    let Some(ErasureOutcome::Erased(record)) = vault.erase(&[LEAVES])?.into_iter().next() else {
+    let Some(ErasureOutcome::Erased(mut record)) = vault.erase(&[LEAVES])?.into_iter().next() else {
         return Err(TourError::Untrue(format!("{LEAVES} could not be erased")));
     };
+    let (receipt, salt) = (record.receipt.take(), record.salt.take());
     for line in serde_json::to_string_pretty(&record)?.lines() {
         say(&format!("   {line}"));
     }
+    let (Some(receipt), Some(salt)) = (receipt, salt) else {
+        return Err(TourError::Untrue("an erasure has no receipt".to_owned()));
+    };
+    let key = public_key(&folder.join("ledger"))?;
+    let checked = verify_receipt(&receipt, &key, None, &[], Some((LEAVES, &salt)))
+        .map_err(|faults| TourError::Untrue(faults.join("; ")))?;
+    say(&format!("   Its receipt {} is signed by", checked.receipt.receipt));
+    say(&format!("   {key},"));
+    say(&format!(
+        "   names nobody, is about {LEAVES} for whoever has the salt, and stands in the public log. So says a check without the vault."
+    ));
     check_gone(&vault)?;
     check_whole(&vault, STAYS, &account)?;
     check_conversation(&vault, &chat)?;

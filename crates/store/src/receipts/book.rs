@@ -32,6 +32,8 @@ pub(super) struct Book {
     newest: HashMap<Handle, u64>,
     /// By job.
     pending: BTreeMap<[u8; 16], Pending>,
+    /// Why nothing can be added any more.
+    failed: Option<String>,
     /// What is damaged.
     pub(super) faults: Vec<String>,
     /// What opening took off.
@@ -111,7 +113,13 @@ impl Book {
                 heads.push((at, record.head.clone()));
                 bytes.extend_from_slice(&encoded);
             }
-            medium.append(self.end, &bytes)?;
+            // A sync that failed is never tried again: what the system calls written then may be nowhere.
+            if let Some(reason) = &self.failed {
+                return Err(VaultError::Poisoned { reason: reason.clone() });
+            }
+            medium.append(self.end, &bytes).inspect_err(|error| {
+                self.failed = (!matches!(error, VaultError::DiskFull)).then(|| error.to_string());
+            })?;
             self.end += bytes.len() as u64;
             heads.iter().for_each(|(at, head)| self.note(*at, head));
         }
@@ -140,16 +148,16 @@ impl Book {
         self.newest.get(handle).map(|at| read(medium, *at)).transpose()
     }
 
-    /// Every record from the beginning, whole or not.
+    /// Every record from the beginning, whole or not. What is no record at all is named in `faults`, a torn end in `notes`.
     pub(super) fn each(
+        &self,
         medium: &Medium,
         visit: &mut dyn FnMut(u64, Option<Record>) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
-        for (at, to, piece) in pieces(medium, medium.length()?)? {
-            match piece {
-                Piece::Record(_) => visit(at, Record::decode(&medium.read(at, span(at, to))?))?,
-                Piece::Gap => visit(at, None)?,
-            }
+        let records =
+            pieces(medium, self.end)?.into_iter().filter(|(_, _, piece)| matches!(piece, Piece::Record(_)));
+        for (at, to, _) in records {
+            visit(at, Record::decode(&medium.read(at, span(at, to))?))?;
         }
         Ok(())
     }

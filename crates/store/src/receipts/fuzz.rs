@@ -19,13 +19,14 @@ pub(crate) fn file(input: &[u8]) {
     let medium = Medium::memory();
     medium.append(0, input).unwrap();
     let book = Book::open(&medium, true).unwrap();
-    let mut whole = 0;
-    Book::each(&medium, &mut |_, record| {
-        whole += u64::from(record.is_some());
+    let mut records = 0;
+    book.each(&medium, &mut |_, record| {
+        records += 1;
+        drop(record);
         Ok(())
     })
     .unwrap();
-    assert!(book.len() <= whole + book.faults.len() as u64 + 256);
+    assert!(book.len() <= records);
     // A second opening finds nothing more to take off.
     assert!(Book::open(&medium, true).unwrap().notes.is_empty());
 }

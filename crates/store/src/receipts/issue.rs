@@ -13,6 +13,9 @@ use crate::VaultError;
 use crate::locks::lock;
 use crate::translog::Note;
 
+/// Most `final` receipts in one step; the rest follows with the next.
+const MOST: usize = 1000;
+
 /// How the log is.
 #[derive(Debug, Clone)]
 pub struct LogStatus {
@@ -119,6 +122,9 @@ impl Receipts {
         let mut state = lock(&self.state);
         let mut issued = Vec::new();
         for pending in state.book.pending() {
+            if issued.len() == MOST {
+                break;
+            }
             if waiting.contains(&pending.handle) {
                 continue;
             }

@@ -80,7 +80,7 @@ pub fn read_receipt(ledger: &Path, id: &ReceiptId) -> Result<Option<String>, Vau
 /// Those of reading.
 pub fn list_receipts(ledger: &Path, visit: &mut dyn FnMut(ReceiptLine)) -> Result<(), VaultError> {
     let Some(medium) = Medium::peek(ledger)? else { return Ok(()) };
-    Book::each(&medium, &mut |_, record| {
+    Book::open(&medium, false)?.each(&medium, &mut |_, record| {
         let parsed = record.and_then(|record| {
             let note = Note::parse(&record.note).ok()?;
             Some(ReceiptLine { id: record.head.id.to_string(), receipt: Receipt::parse(note.text()).ok()? })
@@ -124,7 +124,7 @@ pub fn verify_ledger(ledger: &Path, key: Option<&VerifierKey>) -> Result<LedgerR
             .notes
             .extend(book.notes.iter().map(|note| note.replace("were taken off", "are left at the end of")));
         report.faults.extend(book.faults.iter().cloned());
-        check_receipts(&medium, &roots, key, &mut report)?;
+        check_receipts(&book, &medium, &roots, key, &mut report)?;
     }
     Ok(report)
 }
@@ -137,7 +137,7 @@ impl Receipts {
         let roots = keyring.root_records(0)?;
         check_log(&state.log, &roots, &self.verifier, &mut report);
         report.faults.extend(state.book.faults.iter().cloned());
-        check_receipts(&self.medium, &roots, &self.verifier, &mut report)?;
+        check_receipts(&state.book, &self.medium, &roots, &self.verifier, &mut report)?;
         Ok(report)
     }
 }
@@ -167,6 +167,7 @@ fn check_log(state: &LogState, roots: &[RootRecord], key: &VerifierKey, report: 
 }
 
 fn check_receipts(
+    book: &Book,
     medium: &Medium,
     roots: &[RootRecord],
     key: &VerifierKey,
@@ -175,15 +176,11 @@ fn check_receipts(
     let by_generation: HashMap<u64, &RootRecord> =
         roots.iter().map(|record| (record.generation_after, record)).collect();
     let (mut seen, mut erased) = (HashSet::new(), HashMap::new());
-    Book::each(medium, &mut |at, record| {
-        // A head that does not read is named by the book already.
+    book.each(medium, &mut |at, record| {
         let Some(record) = record else {
-            let damaged = format!("the receipt at byte {at} of ledger/receipts is damaged");
-            if !report.faults.iter().any(|fault| fault.starts_with(&format!("bytes {at} to")))
-                && report.notes.is_empty()
-            {
-                report.faults.push(damaged);
-            }
+            report.faults.push(format!(
+                "the receipt at byte {at} of ledger/receipts is damaged; put the file back from its copy"
+            ));
             return Ok(());
         };
         let id = record.head.id;
