@@ -15,7 +15,7 @@ struct Suite {
     full: &'static [(&'static str, &'static str)],
 }
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     Suite {
         what: "the service killed under load",
         tests: &["-p", "oubliette", "--test", "kill"],
@@ -35,6 +35,11 @@ const SUITES: [Suite; 7] = [
         what: "everything ever written and every present secret against the erased",
         tests: &["-p", "oubliette-adversary"],
         full: &[("OUBLIETTE_TAPE_CASES", "200"), ("OUBLIETTE_TAPE_PEOPLE", "200")],
+    },
+    Suite {
+        what: "histories of writing, backing up, deleting and restoring",
+        tests: &["-p", "oubliette-store", "--test", "store", "backups"],
+        full: &[("OUBLIETTE_HISTORIES", "1000")],
     },
     Suite {
         what: "every byte of a vault flipped",

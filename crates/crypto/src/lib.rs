@@ -49,7 +49,7 @@ pub use page::{
 };
 pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
 pub use secret::{
-    AnchorDigestKey, AnchorKey, CellShare, ObjectKey, PageKey, ReleaseKey, RootKey, SigningSeed, TagKey,
-    TreeSeed,
+    AnchorDigestKey, AnchorKey, BackupKey, CellShare, ObjectKey, PageKey, ReleaseKey, RootKey, SigningSeed,
+    TagKey, TreeSeed,
 };
 pub use stack::wiped;

@@ -82,6 +82,10 @@ secret!(
     AnchorDigestKey
 );
 secret!(
+    /// Keys the MACs of backups; derived from [`AnchorKey`]. Opens nothing.
+    BackupKey
+);
+secret!(
     /// Keys the MAC over a root pointer; derived from [`RootKey`].
     PointerKey
 );
@@ -151,6 +155,6 @@ mod tests {
 
     #[test]
     fn every_secret_hides_its_bytes_and_takes_exactly_32() {
-        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed SigningSeed);
+        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey BackupKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed SigningSeed);
     }
 }

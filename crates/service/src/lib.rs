@@ -16,6 +16,7 @@
 mod access;
 pub mod admin;
 mod audit;
+pub mod backups;
 mod body;
 mod config;
 mod extract;

@@ -17,8 +17,8 @@ use crate::{
     idempotency, metrics,
     problem::ProblemDocument,
     routes::{
-        audit, blocks, chats, consents, credentials, deletion, docs, export, health, holds, messages,
-        receipts, records, requests, saves, settings, subjects,
+        audit, backups, blocks, chats, consents, credentials, deletion, docs, export, health, holds,
+        messages, receipts, records, requests, saves, settings, subjects,
     },
 };
 
@@ -37,6 +37,9 @@ use crate::{
         docs::openapi_json,
         metrics::get,
         audit::list,
+        backups::begin,
+        backups::list,
+        backups::get,
         receipts::get,
         receipts::checkpoint,
         receipts::take,

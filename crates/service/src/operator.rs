@@ -1,7 +1,10 @@
 //! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
 
 use data_encoding::HEXLOWER;
-use oubliette_store::{CellStatus, ErasureOutcome, ErasureRecord, LogStatus, Vault, VaultError};
+use oubliette_store::{
+    BackupProgress, CellStatus, ErasureOutcome, ErasureRecord, KeepBackups, LogStatus, NewBackup, Pruned,
+    Vault, VaultError, VerifiedBackups,
+};
 use serde::{Deserialize, Serialize};
 
 mod deletion;
@@ -10,6 +13,7 @@ pub use deletion::{Leaving, Run, Step, Store};
 
 use crate::{
     audit,
+    backups::BackupView,
     incident::{self, Incident, Question},
     problem::Problem,
     times,
@@ -59,6 +63,40 @@ pub enum Command {
     /// The machine's clock is right, however far it is ahead or behind: what is deleted by time goes by it.
     #[serde(rename = "trust clock")]
     TrustClock,
+    /// Makes a backup.
+    #[serde(rename = "backup create")]
+    BackupCreate {
+        /// The place; that of the settings, if none.
+        to: Option<String>,
+        /// Build on no earlier backup.
+        full: bool,
+        /// Where the place stands.
+        region: Option<String>,
+    },
+    /// Lists backups, and who can be read from them.
+    #[serde(rename = "backup list")]
+    BackupList {
+        /// The place; that of the settings, if none.
+        from: Option<String>,
+    },
+    /// Reads backups and compares them with what they should be.
+    #[serde(rename = "backup verify")]
+    BackupVerify {
+        /// The place; that of the settings, if none.
+        from: Option<String>,
+        /// One of them; all, if none.
+        id: Option<String>,
+    },
+    /// Removes backups that no rule wants kept.
+    #[serde(rename = "backup prune")]
+    BackupPrune {
+        /// The place; that of the settings, if none.
+        from: Option<String>,
+        /// The last so many stay.
+        last: Option<u32>,
+        /// Those of the last so many days stay.
+        days: Option<u32>,
+    },
     /// The incident report with the user ids of those who still live.
     #[serde(rename = "incident report")]
     IncidentReport {
@@ -83,8 +121,61 @@ pub enum Answer {
     Fsck(FsckSummary),
     /// Of `status`, `trust clock` and `log cosigned`.
     Status(StatusReport),
+    /// Of `backup create`.
+    Backup(Box<BackupView>),
+    /// Of `backup list`.
+    Backups(BackupsListed),
+    /// Of `backup verify`.
+    BackupsVerified(BackupsVerified),
+    /// Of `backup prune`.
+    BackupsPruned(BackupsPruned),
     /// Of `incident report`.
     Incident(Box<Incident>),
+}
+
+/// What `backup list` shows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupsListed {
+    /// Oldest first.
+    pub backups: Vec<BackupView>,
+    /// Manifests that cannot be read, and why.
+    pub unreadable: Vec<String>,
+}
+
+/// What `backup verify` found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupsVerified {
+    /// Ids of the backups looked at.
+    pub backups: Vec<String>,
+    /// Segments read.
+    pub segments: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Whether it was asked by the vault's keys who made them.
+    pub by_keys: bool,
+    /// Segments that no backup needs.
+    pub unneeded: u64,
+    /// One line for each fault.
+    pub faults: Vec<String>,
+}
+
+impl From<VerifiedBackups> for BackupsVerified {
+    fn from(found: VerifiedBackups) -> Self {
+        let VerifiedBackups { backups, segments, bytes, by_keys, unneeded, faults } = found;
+        let backups = backups.into_iter().map(|backup| backup.id).collect();
+        Self { backups, segments, bytes, by_keys, unneeded, faults }
+    }
+}
+
+/// What `backup prune` removed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupsPruned {
+    /// Ids of backups that are gone.
+    pub removed: Vec<String>,
+    /// Ids of those that are left.
+    pub kept: Vec<String>,
+    /// Segments that were removed.
+    pub segments: u64,
 }
 
 /// The record of an erasure.
@@ -275,6 +366,10 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
         Command::TrustClock => ("doctor --trust-clock", true, None),
         Command::LogCosigned { .. } => ("log cosigned", true, None),
         Command::IncidentReport { .. } => ("incident report --resolve", false, None),
+        Command::BackupCreate { .. } => ("backup create", true, None),
+        Command::BackupList { .. } => ("backup list", false, None),
+        Command::BackupVerify { .. } => ("backup verify", false, None),
+        Command::BackupPrune { .. } => ("backup prune", true, None),
         // Tells nothing of anybody, and is asked for often.
         Command::Status => return Ok(carry_out(vault, command, progress)?),
     };
@@ -298,6 +393,10 @@ fn carry_out(
     progress: &mut dyn FnMut(&str, u64),
 ) -> Result<Answer, VaultError> {
     match command {
+        Command::BackupCreate { .. }
+        | Command::BackupList { .. }
+        | Command::BackupVerify { .. }
+        | Command::BackupPrune { .. } => backups(vault, command, progress),
         Command::SubjectErase { user } => {
             let outcomes = vault.erase(&[user])?;
             match outcomes.into_iter().next() {
@@ -369,6 +468,48 @@ fn carry_out(
         }
     }
 }
+
+/// The commands about backups.
+fn backups(
+    vault: &Vault,
+    command: &Command,
+    progress: &mut dyn FnMut(&str, u64),
+) -> Result<Answer, VaultError> {
+    let backups = vault.backups();
+    let mut told = |at: &BackupProgress| {
+        progress(TOTAL, at.total);
+        progress(at.what, at.done);
+    };
+    match command {
+        Command::BackupCreate { to, full, region } => {
+            let store = backups.store(to.as_deref())?;
+            let new = NewBackup { id: None, full: *full, region: region.clone() };
+            let made = backups.create(&*store, &new, &mut told)?;
+            Ok(Answer::Backup(Box::new(made.into())))
+        }
+        Command::BackupVerify { from, id } => {
+            let store = backups.store(from.as_deref())?;
+            Ok(Answer::BackupsVerified(backups.verify(&*store, id.as_deref(), &mut told)?.into()))
+        }
+        Command::BackupPrune { from, last, days } => {
+            let store = backups.store(from.as_deref())?;
+            let said = KeepBackups { last: *last, days: *days };
+            let keep = if said == KeepBackups::default() { backups.settings().keep } else { said };
+            let Pruned { removed, kept, segments } = backups.prune(&*store, keep)?;
+            Ok(Answer::BackupsPruned(BackupsPruned { removed, kept, segments }))
+        }
+        // Of these four, `backup list` is left.
+        command => {
+            let from = if let Command::BackupList { from } = command { from.as_deref() } else { None };
+            let (listed, unreadable) = backups.list(&*backups.store(from)?)?;
+            let backups = listed.into_iter().map(Into::into).collect();
+            Ok(Answer::Backups(BackupsListed { backups, unreadable }))
+        }
+    }
+}
+
+/// What is told as progress is the number of bytes that there are in all.
+pub const TOTAL: &str = "bytes in all";
 
 impl From<ErasureRecord> for Erasure {
     fn from(record: ErasureRecord) -> Self {

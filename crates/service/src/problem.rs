@@ -240,6 +240,7 @@ impl From<VaultError> for Problem {
             | VaultError::AuditFailed { .. }
             | VaultError::InUse { .. }
             | VaultError::Moved { .. }
+            | VaultError::BackupTarget { .. }
             | VaultError::Other { .. } => String::new(),
             error => error.to_string(),
         };
@@ -290,6 +291,13 @@ impl From<VaultError> for Problem {
                 "The upload did not arrive whole",
                 "nothing was stored; send the whole body again",
             ),
+            VaultError::BackupTarget { .. } => Self::new(
+                S::BAD_GATEWAY,
+                "backup_target",
+                "The place for backups failed",
+                "nothing is wrong with the vault; the service's log has the cause",
+            ),
+            VaultError::BackupRunning => of(S::CONFLICT, "backup_running", "A backup is running"),
             VaultError::DiskFull => of(S::INSUFFICIENT_STORAGE, "quota_exceeded", "The disk is full"),
             VaultError::Corrupt { .. } | VaultError::KeysLost { .. } | VaultError::RowsLost { .. } => {
                 of(S::INTERNAL_SERVER_ERROR, "corrupt", "Stored data is damaged")

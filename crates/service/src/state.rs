@@ -9,8 +9,8 @@ use oubliette_store::{Once, Subject, Vault, VaultError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{
-    audit::Strangers, config::Config, idempotency::UnderWay as SameKeys, metrics::Metrics, problem::Problem,
-    tokens::Tokens,
+    audit::Strangers, backups::Jobs, config::Config, idempotency::UnderWay as SameKeys, metrics::Metrics,
+    problem::Problem, tokens::Tokens,
 };
 
 tokio::task_local! {
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) exports: Arc<Semaphore>,
     /// Told once the vault refuses work for good, so that the server stops and the process can start afresh.
     pub(crate) poisoned: Arc<Notify>,
+    /// Backups that this service makes.
+    pub(crate) backups: Jobs,
     workers: Semaphore,
     waiting: Semaphore,
     under_way: AtomicUsize,
@@ -73,6 +75,7 @@ impl App {
             poisoned: Arc::default(),
             strangers: Strangers::default(),
             same_keys: SameKeys::default(),
+            backups: Jobs::default(),
             under_way: AtomicUsize::new(0),
             vault,
             tokens,

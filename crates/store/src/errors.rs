@@ -118,6 +118,15 @@ pub enum VaultError {
     /// The caller's reader failed or ended early; nothing was stored.
     #[error("the content could not be read to its end ({0}); nothing was stored, send it again")]
     Upload(#[source] std::io::Error),
+    /// A place for backups failed, or is full. Nothing is wrong with the vault.
+    #[error("{detail}")]
+    BackupTarget {
+        /// What failed and what to do.
+        detail: String,
+    },
+    /// One backup at a time.
+    #[error("a backup is being made or checked, or old ones are removed; wait for its end")]
+    BackupRunning,
     /// Whoever was to take what is written took no more.
     #[error("what was asked for could not be handed over to its end ({0}); ask for it again")]
     Output(#[source] std::io::Error),

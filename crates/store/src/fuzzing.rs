@@ -13,7 +13,10 @@ use crate::page::Page;
 use crate::rows::{Part, Place, Value};
 
 /// All of this crate.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 19] = [
+    ("backup_manifest", crate::backup::fuzz::manifest, crate::backup::fuzz::manifest_seeds),
+    ("backup_segment", crate::backup::fuzz::segment, crate::backup::fuzz::segment_seeds),
+    ("backup_table", crate::backup::fuzz::table, crate::backup::fuzz::table_seeds),
     ("credential_facts", crate::credentials::fuzz::facts, crate::credentials::fuzz::facts_seeds),
     ("audit_file", crate::audit::fuzz::file, crate::audit::fuzz::file_seeds),
     ("audit_record", crate::audit::fuzz::record, crate::audit::fuzz::record_seeds),

@@ -8,6 +8,7 @@
 //! | a person's own copy | [`Subject::export`], [`verify_export`] |
 //! | prove that somebody was erased | [`Vault::receipt`], [`verify_receipt`], [`translog`] |
 //! | who did what | [`Vault::audit`] |
+//! | copies that forget, too | [`Vault::backups`], [`restore_backup`], [`verify_backups`] |
 //! | another folder, another disk | [`Vault::move_to`], [`relocate_keys`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
 //!
@@ -39,6 +40,7 @@
 //! operation writes, in which order, and what a crash leaves: `docs/store.md`; layouts: `docs/formats.md`, sections 6 and 8.
 
 mod audit;
+mod backup;
 mod chats;
 mod check;
 mod consents;
@@ -86,6 +88,11 @@ mod withdrawal;
 pub use audit::{
     ActorKind, Audit, AuditAttempt, AuditEntry, AuditFilter, AuditKind, AuditOutcome, AuditRecord,
     AuditReport, read_audit, verify_audit,
+};
+pub use backup::{
+    Backup, BackupInfo, BackupProgress, BackupSettings, BackupStore, Backups, Filled, KeepBackups, NewBackup,
+    Pruned, Readable, RestoreReport, RestoredPerson, RestoredState, S3Options, VerifiedBackups,
+    fill_from_backup, open_backup_store, restore_backup, verify_backups,
 };
 pub use chats::{
     Body, ChatInfo, ChatOptions, ChatPolicy, ChatSettings, Chats, Message, NewMessage, Posted, Window,

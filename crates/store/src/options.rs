@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use oubliette_keyring::{Steady, steady};
 
+use crate::backup::BackupSettings;
 use crate::policy::Policy;
 use crate::quota::Quotas;
 use crate::saves::KeepRules;
@@ -77,6 +78,8 @@ pub struct VaultOptions {
     pub chat: ChatOptions,
     /// Settings of the deletion job.
     pub deletion: DeletionOptions,
+    /// Where backups go.
+    pub backup: BackupSettings,
     /// Settings of the row engine.
     pub engine: EngineOptions,
 }
@@ -91,6 +94,7 @@ pub(crate) struct Settings {
     pub(crate) quotas: Quotas,
     pub(crate) chat: ChatOptions,
     pub(crate) deletion: DeletionOptions,
+    pub(crate) backup: BackupSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clock_tolerance: Duration,
     pub(crate) policy: Policy,
@@ -109,6 +113,7 @@ impl VaultOptions {
             quotas: self.quotas,
             chat: self.chat,
             deletion: self.deletion,
+            backup: self.backup.clone(),
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
             clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
             policy: self.policy.clone(),

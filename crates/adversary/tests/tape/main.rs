@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "the size of the search is part of what a run proves")]
 
 mod answers;
+mod backups;
 mod conversations;
 mod deletions;
 mod doubt;

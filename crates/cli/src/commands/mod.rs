@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod backup;
 mod bench;
 mod chat;
 mod credential;
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     Doctor(doctor::Arguments),
     /// Move the vault to another folder or disk, under a new root; the old folder opens no more
     Move(move_vault::Arguments),
+    /// Backups: copies of what is sealed, without any key
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Bearer tokens of the vault
     #[command(subcommand)]
     Token(token::Command),
@@ -103,6 +107,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Status => status::run(settings, output),
         Command::Doctor(arguments) => doctor::run(arguments, settings, output),
         Command::Move(arguments) => move_vault::run(arguments, settings, output),
+        Command::Backup(command) => backup::run(command, settings, output),
         Command::Token(command) => token::run(command, settings, output),
         Command::Subject(command) => subject::run(command, settings, output),
         Command::Save(command) => save::run(command, settings, output),

@@ -1,6 +1,7 @@
 //! The routes: thin handlers, each one call into the vault.
 
 pub(crate) mod audit;
+pub(crate) mod backups;
 pub(crate) mod blocks;
 pub(crate) mod chats;
 pub(crate) mod consents;
@@ -47,6 +48,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(docs::openapi_json))
         .route("/v1/audit", get(audit::list))
+        .route("/v1/backups", post(backups::begin).get(backups::list))
+        .route("/v1/backups/{id}", get(backups::get))
         .route("/v1/receipts/{id}", get(receipts::get))
         .route("/v1/log/checkpoint", get(receipts::checkpoint).post(receipts::take))
         .route("/v1/log/proof/{id}", get(receipts::proof))

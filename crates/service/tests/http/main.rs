@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod backups;
 mod chats;
 mod conflicts;
 mod credentials;

@@ -14,7 +14,7 @@ mod upload;
 
 pub(crate) use open::{Content, Opened};
 pub(crate) use seal::{Draft, Limits};
-pub(crate) use upload::{forget_blobs, take_back_uploads};
+pub(crate) use upload::{Upload, forget_blobs, take_back_uploads};
 
 use oubliette_crypto::{Class, Padding};
 

@@ -77,6 +77,11 @@ impl Folder {
         self.locked.marker.region.clone()
     }
 
+    /// The folder itself.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// What was found at open.
     pub(super) fn notes(&self) -> &[String] {
         &self.notes

@@ -19,6 +19,8 @@ use oubliette_keyring::Keyring;
 
 use crate::VaultError;
 use crate::audit;
+use crate::backup::Alone;
+use crate::backup::watch::Watched;
 use crate::chats::Conversations;
 use crate::deletion;
 use crate::expiry::Expiry;
@@ -77,6 +79,9 @@ pub(crate) struct Inner {
     pub(crate) audit: Arc<audit::Log>,
     pub(crate) receipts: Receipts,
     pub(crate) deletions: deletion::Due,
+    /// What `engine` is; a backup asks it what changes meanwhile.
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) backing_up: Alone,
     folder: Option<Folder>,
 }
 
@@ -111,6 +116,8 @@ impl Vault {
 
     fn assemble(parts: Parts, options: &VaultOptions, folder: Option<Folder>) -> Result<Self, VaultError> {
         let Parts { keyring, engine, blobs } = parts;
+        let watched = Arc::new(Watched::new(engine));
+        let engine: Arc<dyn Engine> = Arc::<Watched>::clone(&watched);
         let mut settings = options.settings();
         settings.region = folder.as_ref().and_then(Folder::region).or(settings.region);
         let place = folder.as_ref().map(|folder| folder.audit(options)).or_else(|| options.audit.clone());
@@ -147,6 +154,8 @@ impl Vault {
             audit,
             receipts,
             deletions: deletion::Due::default(),
+            watched,
+            backing_up: Alone::default(),
             folder,
         };
         // What an earlier run erased and did not certify any more.
@@ -218,6 +227,11 @@ impl Inner {
     /// Why writes may fail soon.
     pub(crate) fn low_disk(&self) -> Option<String> {
         self.folder.as_ref().and_then(Folder::low_disk)
+    }
+
+    /// Where the vault lies, if it lies in a folder.
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        self.folder.as_ref().map(Folder::dir)
     }
 
     /// What an operator should know about the folder, such as a copy of the key plane that was rebuilt.

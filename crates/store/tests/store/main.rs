@@ -7,6 +7,7 @@
     reason = "clippy's allowance for tests stops at helper functions"
 )]
 
+mod backups;
 mod cells;
 mod chats;
 mod crash;

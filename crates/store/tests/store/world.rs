@@ -16,6 +16,17 @@ use oubliette_store::{
 /// The clock that is set, the one that nobody sets, and which run of the machine it counts.
 pub(crate) struct ManualClock(pub(crate) AtomicU64, AtomicU64, AtomicU32);
 
+impl ManualClock {
+    pub(crate) fn at(micros: u64) -> Self {
+        Self(AtomicU64::new(micros), AtomicU64::new(0), AtomicU32::new(1))
+    }
+
+    pub(crate) fn advance(&self, micros: u64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+        self.1.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
 impl Clock for ManualClock {
     fn now_micros(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
@@ -66,11 +77,7 @@ impl World {
             ledger: Arc::new(MemoryLedger::new()),
             engine: Arc::new(MemoryEngine::new()),
             blobs: Arc::new(MemoryBlobs::new()),
-            clock: Arc::new(ManualClock(
-                AtomicU64::new(1_700_000_000_000_000),
-                AtomicU64::new(0),
-                AtomicU32::new(1),
-            )),
+            clock: Arc::new(ManualClock::at(1_700_000_000_000_000)),
             max_save: 64 << 20,
             compress: true,
             chat: ChatOptions::default(),
@@ -128,8 +135,7 @@ impl World {
     }
 
     pub(crate) fn advance(&self, micros: u64) {
-        self.clock.0.fetch_add(micros, Ordering::SeqCst);
-        self.clock.1.fetch_add(micros, Ordering::SeqCst);
+        self.clock.advance(micros);
     }
 
     /// Somebody sets the clock.
