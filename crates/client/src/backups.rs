@@ -47,6 +47,9 @@ pub struct BackupState {
     /// People in it who were erased since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<u64>,
+    /// Until when the holders of an escrow could still read theirs; nobody can, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow_until: Option<String>,
     /// What that means, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,

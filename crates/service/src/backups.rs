@@ -67,6 +67,9 @@ pub struct BackupView {
     /// People in it who were erased since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<u64>,
+    /// Until when the holders of an escrow could still read theirs, RFC 3339, UTC; nobody can, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow_until: Option<String>,
     /// What that means, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
@@ -115,6 +118,7 @@ impl From<Backup> for BackupView {
             sound: Some(sound),
             living: backup.readable.map(|readable| readable.living),
             erased: backup.readable.map(|readable| readable.erased),
+            escrow_until: backup.readable.and_then(|readable| readable.escrow_until).map(times::text),
             says: Some(says),
             ..Self::from(backup.info)
         }

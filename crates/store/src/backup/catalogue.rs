@@ -10,6 +10,7 @@ use super::store::BackupStore;
 use super::tables::Tables;
 use super::{BackupInfo, Backups};
 use crate::VaultError;
+use crate::times::rfc3339;
 
 /// A backup, and what the vault's keys make of it today.
 #[derive(Debug, Clone)]
@@ -31,12 +32,14 @@ pub struct Readable {
     pub living: u64,
     /// People in it who were erased since: their part is noise.
     pub erased: u64,
+    /// Until when the holders of an escrow could still read theirs, in microseconds since 1970; `None`: nobody can.
+    pub escrow_until: Option<u64>,
 }
 
 impl Backup {
     /// In one sentence.
     pub fn says(&self) -> String {
-        let Some(Readable { living, erased }) = self.readable else {
+        let Some(Readable { living, erased, escrow_until }) = self.readable else {
             return "it cannot be read: `oubliette backup verify` says what is damaged".to_owned();
         };
         let people = |n: u64| if n == 1 { "1 person".to_owned() } else { format!("{n} people") };
@@ -44,11 +47,16 @@ impl Backup {
             (false, _) => "it was not made by this vault".to_owned(),
             (_, false) => "segments of it are missing".to_owned(),
             _ if erased == 0 => format!("holds {} of the vault, nobody who was erased since", people(living)),
-            _ => format!(
-                "unreadable now for {} erased since, by whomever and with whatever key; holds {} of the vault",
-                people(erased),
-                people(living)
-            ),
+            _ => {
+                let (gone, living) = (people(erased), people(living));
+                match escrow_until {
+                    None => format!("unreadable now for {gone} erased since; holds {living} of the vault"),
+                    Some(until) => format!(
+                        "unreadable for {gone} erased since but by the holders of the escrow, who could read it until {}; holds {living} of the vault",
+                        rfc3339(until)
+                    ),
+                }
+            }
         }
     }
 }
@@ -63,6 +71,11 @@ impl Backups {
         place.must_be_of(self.vault.inner.id, store)?;
         let key = self.key()?;
         let tables = Tables::new(store, self.folder());
+        // Of a root that opened any of the erased: the last of them counts.
+        let inner = &self.vault.inner;
+        let ends = inner.final_after(inner.keyring.generation())?.and_then(|until| u64::try_from(until).ok());
+        let ends =
+            ends.map(|until| until.saturating_mul(1_000_000)).filter(|until| *until > inner.due_time());
         // A handle is looked up once for all backups.
         let mut known = HashMap::new();
         let mut backups = Vec::new();
@@ -81,6 +94,7 @@ impl Backups {
                 *(if living { &mut readable.living } else { &mut readable.erased }) += 1;
                 Ok(())
             });
+            readable.escrow_until = ends.filter(|_| readable.erased > 0);
             let readable = match counted {
                 Ok(_) => Some(readable),
                 Err(VaultError::Corrupt { .. }) => None,
