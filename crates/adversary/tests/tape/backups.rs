@@ -47,7 +47,7 @@ impl<'a> Bytes<'a> {
         taken
     }
     fn number(&mut self, length: usize) -> usize {
-        self.take(length).iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
+        self.take(length).iter().fold(0, |number, byte| (number << 8) | usize::from(*byte))
     }
 }
 

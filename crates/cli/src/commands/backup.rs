@@ -290,7 +290,9 @@ fn shown(report: &RestoreReport, people: bool) -> serde_json::Value {
                 "forgotten_rows": person.forgotten,
             })
         });
-        value["people"] = each.collect();
+        if let Some(members) = value.as_object_mut() {
+            members.insert("people".to_owned(), each.collect());
+        }
     }
     value
 }

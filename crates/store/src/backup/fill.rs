@@ -52,7 +52,7 @@ impl Wanted {
 
     fn has(&self, run: usize, segment: usize, entry: usize) -> bool {
         let word = self.0.get(&(run, segment)).and_then(|bits| bits.get(entry / 64));
-        word.is_some_and(|word| word >> (entry % 64) & 1 == 1)
+        word.is_some_and(|word| (word >> (entry % 64)) & 1 == 1)
     }
 }
 

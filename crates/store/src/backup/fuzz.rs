@@ -1,5 +1,10 @@
 //! Fuzz targets of what stands in backups; see `crate::fuzzing`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken promise is told by a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken promise is told by a panic"
+)]
 
 use oubliette_crypto::kdf::backup_key;
 use oubliette_crypto::{AnchorKey, BackupKey, VaultId};
