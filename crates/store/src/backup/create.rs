@@ -1,6 +1,6 @@
 //! Making a backup: what came, what went, and what it was at one moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use oubliette_crypto::BackupKey;
 use oubliette_engine::BlobRef;
@@ -88,6 +88,7 @@ impl Backups {
                 writers: &writers,
                 watching: &watching,
                 progress,
+                gone: inner.keyring.sweep_queue().iter().map(|entry| *entry.handle.as_bytes()).collect(),
                 done,
                 total,
                 damaged,
@@ -139,6 +140,8 @@ struct Making<'a> {
     writers: &'a Writers<'a>,
     watching: &'a Watching<'a>,
     progress: &'a mut dyn FnMut(&BackupProgress),
+    /// Handles of whoever was erased, whose rows are not swept yet.
+    gone: HashSet<[u8; 16]>,
     done: u64,
     total: u64,
     /// Rows that cannot be read as rows.
@@ -188,6 +191,10 @@ impl<'a> Making<'a> {
             self.damaged += 1;
             return Ok(());
         };
+        // Noise that the sweeper has not come to.
+        if key.first_chunk::<16>().is_some_and(|handle| self.gone.contains(handle)) {
+            return Ok(());
+        }
         let mut there = None;
         while let Some(held) = before.next_up_to(Some(&key))? {
             if held.key == key {
