@@ -15,6 +15,8 @@ pub struct Evidence {
     pub logs: Vec<u8>,
     /// The root cells' bytes at the seizure.
     pub cells: Vec<Vec<u8>>,
+    /// Files of escrow holders at the seizure.
+    pub holders: Vec<Vec<u8>>,
     /// Secrets in memory at the seizure.
     pub memory: Vec<Held>,
 }

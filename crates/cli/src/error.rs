@@ -81,6 +81,9 @@ pub(crate) enum CliError {
     /// The tour ended early.
     #[error(transparent)]
     Tour(#[from] crate::tour::TourError),
+    /// A drill found a claim that does not hold.
+    #[error(transparent)]
+    Drill(#[from] crate::drill::DrillError),
     /// A measurement could not be made.
     #[error(transparent)]
     Bench(#[from] crate::bench::BenchError),
@@ -138,6 +141,7 @@ impl CliError {
             | Self::Harden(_)
             | Self::SwappableKeys(_)
             | Self::Tour(_)
+            | Self::Drill(_)
             | Self::Bench(_)
             | Self::Unsound(_)
             | Self::Missed(_) => 1,

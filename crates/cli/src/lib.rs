@@ -9,6 +9,7 @@ mod certificate;
 mod commands;
 mod config;
 mod doctor;
+mod drill;
 mod error;
 mod folder;
 #[doc(hidden)]

@@ -477,4 +477,7 @@ pub struct Ready {
     pub erasure_class: String,
     /// Over how many cells the root secret is split.
     pub cells: usize,
+    /// By how many generations the escrow is behind, if there is one.
+    #[serde(default)]
+    pub escrow_behind: Option<u64>,
 }

@@ -5,7 +5,7 @@
 //!
 //! | need | use |
 //! |---|---|
-//! | take one stored form apart | [`cell`], [`page`], [`fragment`], [`path`], [`value`], [`text`] |
+//! | take one stored form apart | [`cell`], [`escrow`], [`page`], [`fragment`], [`path`], [`value`], [`text`] |
 //! | find them in files of any kind | [`Findings`] |
 //! | try a vault's present secrets on old copies | [`prove`], which answers a [`Proof`] (docs/prove.md) |
 //!
@@ -13,6 +13,7 @@
 
 mod carve;
 pub mod cell;
+pub mod escrow;
 pub mod fields;
 pub mod fragment;
 #[doc(hidden)]

@@ -55,3 +55,15 @@ pub const RECEIPT_BINDING: &[u8] = b"oubliette/v1/receipt/binding";
 pub const DELETION_OVERRIDE: &[u8] = b"oubliette/v1/deletion/override";
 /// Names a registered release key; followed by the public key.
 pub const RELEASE_KEY: &[u8] = b"oubliette/v1/release/key";
+/// HPKE's `info` of a share in escrow (docs/formats.md, section 15).
+pub const ESCROW_SHARE: &[u8] = b"oubliette/v1/escrow/share";
+/// Names a holder's public key of one window; followed by the key.
+pub const ESCROW_KEY: &[u8] = b"oubliette/v1/escrow/key";
+/// From a fresh escrow key to the key that seals one root.
+pub const ESCROW_ROOT: &[u8] = b"oubliette/v1/escrow/root";
+/// Hides a holder's key of a window under fresh randomness.
+pub const ESCROW_MASK: &[u8] = b"oubliette/v1/escrow/mask";
+/// Before what a holder signs when a window's key was destroyed.
+pub const ESCROW_STATEMENT: &[u8] = b"oubliette/v1/escrow/statement";
+/// Before what a holder signs to give public keys for windows to come.
+pub const ESCROW_CARD: &[u8] = b"oubliette/v1/escrow/card";

@@ -9,6 +9,7 @@
 //! | use a key outside of this crate, without leaving it on the stack | [`wiped`] |
 //! | name a leaf, or what a deletion covers | [`Leaf`], [`Path`], [`items_through`], [`compartments_through`] |
 //! | seal an answer to a recipient outside, and open it there | [`hpke`] |
+//! | seal a root to holders outside, and take it back | [`escrow`] |
 //! | keys of a person's leaves, and forgetting them | [`Cover`] |
 //!
 //! It does not decide who may read what, and does not know where anything is stored.
@@ -18,6 +19,7 @@ pub mod binding;
 pub mod context;
 pub mod cover;
 pub mod error;
+pub mod escrow;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod hpke;
@@ -49,7 +51,7 @@ pub use page::{
 };
 pub use path::{Branch, Class, Leaf, Path, compartments_through, items_through};
 pub use secret::{
-    AnchorDigestKey, AnchorKey, BackupKey, CellShare, ObjectKey, PageKey, ReleaseKey, RootKey, SigningSeed,
-    TagKey, TreeSeed,
+    AnchorDigestKey, AnchorKey, BackupKey, CellShare, EscrowKey, EscrowSeed, EscrowShare, HolderKey,
+    ObjectKey, PageKey, ReleaseKey, RootKey, SigningSeed, TagKey, TreeSeed,
 };
 pub use stack::wiped;

@@ -109,6 +109,26 @@ secret!(
     /// The private half of an Ed25519 key: a vault's, derived from [`AnchorKey`], or that of a witness, which stands with the witness.
     SigningSeed
 );
+secret!(
+    /// Seals one escrowed root, once; then only its shares are left, each sealed to a holder.
+    EscrowKey
+);
+secret!(
+    /// A share of an [`EscrowKey`], or a coefficient from which shares are made.
+    EscrowShare
+);
+secret!(
+    /// The private half of a holder's key pair for one window. Stands with the holder, never in the vault; destroyed when its window ends.
+    EscrowSeed
+);
+secret!(
+    /// Half of what one encapsulation to a holder is made from.
+    EncapsulationSeed
+);
+secret!(
+    /// Signs a holder's cards and statements. Stands with the holder, never in the vault.
+    HolderKey
+);
 
 impl CellShare {
     /// The share that a cell keeps as `masked`; it stands in clear only where it will live.
@@ -155,6 +175,6 @@ mod tests {
 
     #[test]
     fn every_secret_hides_its_bytes_and_takes_exactly_32() {
-        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey BackupKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed SigningSeed);
+        check_secrets!(RootKey CellShare PageKey TagKey AnchorKey AnchorDigestKey BackupKey PointerKey TreeSeed ObjectKey ReleaseKey ReleaseSeed SigningSeed EscrowKey EscrowShare EscrowSeed EncapsulationSeed HolderKey);
     }
 }

@@ -5,6 +5,8 @@ use zeroize::zeroize_stack;
 
 /// Deeper than anything that `work` calls here.
 const FRAME: usize = 32 * 1024;
+/// Deeper than ML-KEM, whose matrices stand on the stack.
+const DEEP: usize = 192 * 1024;
 /// Deeper than one HMAC, which pads the key on the stack.
 const SHALLOW: usize = 4 * 1024;
 
@@ -13,6 +15,14 @@ const SHALLOW: usize = 4 * 1024;
 pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
     let result = below(work);
     zeroize_stack::<FRAME>();
+    result
+}
+
+/// [`wiped`] around a key encapsulation.
+#[inline(never)]
+pub(crate) fn wiped_deep<T>(work: impl FnOnce() -> T) -> T {
+    let result = below(work);
+    zeroize_stack::<DEEP>();
     result
 }
 

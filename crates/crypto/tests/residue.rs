@@ -7,6 +7,9 @@ use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use oubliette_crypto::escrow::{
+    ShareContext, open_escrowed_root, open_share, seal_escrowed_root, seal_share, split,
+};
 use oubliette_crypto::hpke::{ReleaseContext, SealedRelease, open_release, seal_release};
 use oubliette_crypto::kdf::{
     anchor_digest_key, derive_root_key, derive_root_page_key, handle_tag, person_tag, root_pointer_mac,
@@ -14,8 +17,9 @@ use oubliette_crypto::kdf::{
 };
 use oubliette_crypto::tree::tree_child;
 use oubliette_crypto::{
-    AnchorKey, Branch, CellShare, Class, Cover, CryptoError, Handle, Leaf, PageHeader, PageKind, PageRef,
-    Path, ReleaseKey, TagKey, TreeSeed, VaultId, open_page, seal_fresh_page, wiped,
+    AnchorKey, Branch, CellShare, Class, Cover, CryptoError, EscrowKey, EscrowSeed, Handle, Leaf, PageHeader,
+    PageKind, PageRef, Path, ReleaseKey, RootKey, TagKey, TreeSeed, VaultId, open_page, seal_fresh_page,
+    wiped,
 };
 use oubliette_locked::{Protection, protection};
 use zeroize::Zeroize;
@@ -81,6 +85,7 @@ fn nothing_dropped_stays_in_memory() {
     pages();
     object_keys();
     releases();
+    escrow();
     cuts(&LEAF, 1);
     cuts(&LONGEST, 11);
 }
@@ -151,6 +156,26 @@ fn releases() {
         assert_eq!(wanted.copies(), 0, "{what}");
     }
     dies_with("release key", &of_key, (key, opened));
+}
+
+/// What a root in escrow is made of, on the vault's side and on the holder's.
+fn escrow() {
+    let (once, root) = (EscrowKey::generate().unwrap(), RootKey::generate().unwrap());
+    let [of_once, of_root] = [once.expose(), root.expose()].map(Wanted::new);
+    let sealed_root = seal_escrowed_root(&once, b"header", &root, &[5; 152]).unwrap();
+    let shares = split(&once, 2, 3).unwrap();
+    let of_share = Wanted::new(shares[1].value.expose());
+    let key = EscrowSeed::generate().unwrap();
+    let of_key = Wanted::new(key.expose());
+    let context =
+        ShareContext { vault: &VAULT, generation: 1, window: 2, threshold: 2, shares: 3, number: 2 };
+    let sealed = seal_share(&key.public(), &context, &shares[1].value).unwrap();
+    let opened = open_share(&key, &context, &sealed).unwrap();
+    dies_with("escrow share", &of_share, (shares, opened));
+    dies_with("holder's key of a window", &of_key, key);
+    let again = open_escrowed_root(&once, b"header", &sealed_root).unwrap();
+    dies_with("escrow key", &of_once, once);
+    dies_with("root in escrow", &of_root, (root, again));
 }
 
 /// The secrets of an answer by RFC 9180, as its recipient works them out.

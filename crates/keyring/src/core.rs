@@ -11,6 +11,7 @@ use crate::cell::{ErasureClass, RootCell, RootPointer};
 use crate::clock::{Clock, SystemClock};
 use crate::due::Mark;
 use crate::error::KeyringError;
+use crate::escrow::Tail;
 use crate::ledger::{LedgerError, RootLedger};
 use crate::pages::Pages;
 use crate::person::{People, Person, State, Subject};
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) anybody_waits: Mutex<Option<bool>>,
     /// Pages superseded since the last inventory, while somebody wants to know.
     superseded: Mutex<Option<Vec<PageId>>>,
+    /// Pages that commits write while the tree is walked for escrow.
+    tail: Mutex<Option<Tail>>,
 }
 
 /// What opening found out.
@@ -127,6 +130,7 @@ impl Core {
             mark: Mutex::new(root.vault.mark.resume(options.clock.as_ref(), tolerance(&options))),
             anybody_waits: Mutex::new(None),
             superseded: Mutex::new(None),
+            tail: Mutex::new(None),
             root: RwLock::new(root),
             options,
         })
@@ -283,6 +287,10 @@ impl Core {
         })?;
         *self.superseded.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
         Ok(stored)
+    }
+
+    pub(crate) fn tail(&self) -> MutexGuard<'_, Option<Tail>> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn note_superseded(&self, dead: &[PageId]) {

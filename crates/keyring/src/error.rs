@@ -86,6 +86,12 @@ pub enum KeyringError {
         /// The first failure.
         reason: String,
     },
+    /// The escrow's archive of pages failed; the vault itself goes on.
+    #[error("the escrow's archive failed: {0}; nothing was put in escrow, the vault goes on")]
+    Archive(#[source] EngineError),
+    /// The vault changes faster than its pages are archived.
+    #[error("the vault changed faster than it could be archived for escrow; this is tried again")]
+    Overtaken,
     /// A root cell failed.
     #[error(transparent)]
     Cell(#[from] CellError),

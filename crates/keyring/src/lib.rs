@@ -6,6 +6,7 @@
 //! | work with a person | [`Subject`]: keys as [`KeyLease`], operations as [`OperationGuard`] |
 //! | forget items, or a person | [`Keyring::cut`], [`Keyring::erase`] |
 //! | keep the root | [`RootCell`]: [`FileCell`], [`MemoryCell`] |
+//! | put the root in escrow, and come back from it | [`Keyring::escrow`], [`Keyring::recover`] |
 //! | keep what deletions prove | [`RootLedger`]: [`FileLedger`], [`MemoryLedger`] |
 //!
 //! ```
@@ -42,6 +43,7 @@ mod codec;
 mod core;
 mod due;
 mod error;
+mod escrow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod keyring;
@@ -63,9 +65,10 @@ pub use cell::{
 pub use clock::{Clock, ManualClock, Steady, SystemClock, steady};
 pub use core::KeyringOptions;
 pub use error::KeyringError;
+pub use escrow::{EscrowBlob, EscrowHead, EscrowTo, Recovered, SealedRoot};
 pub use keyring::{CellReport, Keyring, MemorySecret, VerifyReport};
 pub use keyring::{Deletion, Erasure, Intent, Requested};
-pub use ledger::{FileLedger, LedgerError, MemoryLedger, RootLedger, RootRecord, Settled};
+pub use ledger::{FileLedger, Forgotten, LedgerError, MemoryLedger, RootLedger, RootRecord, Settled};
 pub use oubliette_crypto::cover::HighestCut;
 pub use oubliette_crypto::{JobId, ReceiptSalt, receipt_binding};
 pub use person::{

@@ -94,6 +94,8 @@ pub(crate) fn open(parts: Parts) -> Result<(Core, RootKey), KeyringError> {
         Some(newest) => ledger.settle(pointer.epoch.saturating_sub(1), newest)?,
         None => Settled::default(),
     };
+    let noted = ledger.settle_forgotten(vault_page.last_deletion.generation_after)?;
+    lost.extend(noted.lost);
     lost.extend(doubtful.then(|| POINTERS_LOST.to_owned()));
     let root = Root { node, vault: vault_page, pointer };
     let notes = Notes { mended, lost };

@@ -27,8 +27,8 @@ use crate::{
 };
 
 const NAME: &str = "admin.sock";
-/// Longest command line; user ids are short.
-const MAX_LINE: u64 = 16 << 10;
+/// Longest command line: user ids are short, cards of an escrow's holders are not.
+const MAX_LINE: u64 = 1 << 20;
 
 /// A line of the answer.
 #[derive(Debug, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ mod audit;
 pub mod backups;
 mod body;
 mod config;
+mod escrow;
 mod extract;
 mod finish;
 #[doc(hidden)]

@@ -11,6 +11,7 @@ mod deletion;
 
 pub use deletion::{Leaving, Run, Step, Store};
 
+pub use crate::escrow::{EscrowCommand, EscrowReport, WindowReport};
 use crate::{
     audit,
     backups::BackupView,
@@ -97,6 +98,12 @@ pub enum Command {
         /// Those of the last so many days stay.
         days: Option<u32>,
     },
+    /// About the escrow.
+    #[serde(rename = "escrow")]
+    Escrow {
+        /// What is asked.
+        escrow: EscrowCommand,
+    },
     /// The incident report with the user ids of those who still live.
     #[serde(rename = "incident report")]
     IncidentReport {
@@ -129,6 +136,8 @@ pub enum Answer {
     BackupsVerified(BackupsVerified),
     /// Of `backup prune`.
     BackupsPruned(BackupsPruned),
+    /// Of `escrow init`, `escrow rotate` and `escrow list`.
+    Escrow(Box<EscrowReport>),
     /// Of `incident report`.
     Incident(Box<Incident>),
 }
@@ -282,6 +291,12 @@ pub struct StatusReport {
     pub log: LogReport,
     /// Why the vault is not ready, where it is not.
     pub problems: Vec<String>,
+    /// By how many generations the escrow is behind, if there is one.
+    #[serde(default)]
+    pub escrow_behind: Option<u64>,
+    /// What would be lost on the worst day, or is missing for it; the vault is well.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// How receipts and the log of deletions are.
@@ -365,6 +380,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
         Command::Fsck { .. } => ("fsck", false, None),
         Command::TrustClock => ("doctor --trust-clock", true, None),
         Command::LogCosigned { .. } => ("log cosigned", true, None),
+        Command::Escrow { escrow } => (escrow.name().0, escrow.name().1, None),
         Command::IncidentReport { .. } => ("incident report --resolve", false, None),
         Command::BackupCreate { .. } => ("backup create", true, None),
         Command::BackupList { .. } => ("backup list", false, None),
@@ -431,6 +447,7 @@ fn carry_out(
                 faults: report.faults,
             }))
         }
+        Command::Escrow { escrow } => Ok(Answer::Escrow(Box::new(crate::escrow::carry_out(vault, escrow)?))),
         Command::IncidentReport { question } => {
             let folder =
                 vault.audit().folder().ok_or(VaultError::NotFound { what: "folder of the audit log" })?;
@@ -464,6 +481,8 @@ fn carry_out(
                 public_key: status.log.public_key.clone(),
                 log: status.log.into(),
                 problems: status.problems,
+                escrow_behind: status.escrow_behind,
+                warnings: status.warnings,
             }))
         }
     }

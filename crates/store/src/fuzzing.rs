@@ -13,7 +13,7 @@ use crate::page::Page;
 use crate::rows::{Part, Place, Value};
 
 /// All of this crate.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("backup_manifest", crate::backup::fuzz::manifest, crate::backup::fuzz::manifest_seeds),
     ("backup_segment", crate::backup::fuzz::segment, crate::backup::fuzz::segment_seeds),
     ("backup_table", crate::backup::fuzz::table, crate::backup::fuzz::table_seeds),
@@ -25,6 +25,7 @@ pub const TARGETS: [Target; 19] = [
     ("log_state", crate::receipts::fuzz::state, crate::receipts::fuzz::state_seeds),
     ("receipt", crate::receipts::fuzz::receipt, crate::receipts::fuzz::receipt_seeds),
     ("receipt_file", crate::receipts::fuzz::file, crate::receipts::fuzz::file_seeds),
+    ("escrow_files", crate::escrow::fuzz::run, crate::escrow::fuzz::seeds),
     ("facts", facts, facts_seeds),
     ("frames", crate::objects::fuzz::frames, crate::objects::fuzz::frames_seeds),
     ("head", crate::objects::fuzz::head, crate::objects::fuzz::head_seeds),

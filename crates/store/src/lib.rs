@@ -10,6 +10,7 @@
 //! | who did what | [`Vault::audit`] |
 //! | copies that forget, too | [`Vault::backups`], [`restore_backup`], [`verify_backups`] |
 //! | another folder, another disk | [`Vault::move_to`], [`relocate_keys`] |
+//! | a way back from the loss of all keys | [`Vault::escrow`], [`Vault::recover`] |
 //! | keep it healthy | [`Vault::sweep`], [`Vault::fsck`], [`Vault::status`] |
 //!
 //! ```
@@ -48,6 +49,7 @@ mod counters;
 mod credentials;
 mod deletion;
 mod errors;
+pub mod escrow;
 mod expiry;
 mod export;
 mod files;
@@ -107,6 +109,7 @@ pub use deletion::{
     Override, StoreOutcome,
 };
 pub use errors::VaultError;
+pub use escrow::{Escrow, EscrowPlan, EscrowStatus};
 pub use export::{BadExport, Export, ExportOptions, ExportReport, ExportWatch, Language, verify_export};
 pub use forgetting::Deletion;
 pub use fsck::FsckReport;
@@ -138,4 +141,6 @@ pub use subjects::{ErasureOutcome, ErasureRecord, Subject, SubjectFacts, Subject
 pub use sweep::SweepReport;
 pub use times::rfc3339;
 pub use usage::ClassUsage;
-pub use vault::{Parts, Relocated, Relocation, Vault, VaultCells, VaultLock, relocate_keys};
+pub use vault::{
+    Parts, RecoverFrom, RecoveredVault, Relocated, Relocation, Vault, VaultCells, VaultLock, relocate_keys,
+};

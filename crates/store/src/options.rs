@@ -74,6 +74,9 @@ pub struct VaultOptions {
     pub ledger: Option<PathBuf>,
     /// Public keys of the witnesses whose signatures count, as `witness keygen` prints them (docs/receipts.md).
     pub witnesses: Vec<String>,
+    /// The set-up of the escrow, if there is one; default `ledger/escrow.json` in the vault's folder. A vault over stores of one's own can
+    /// have an escrow only if this says where its set-up stands.
+    pub escrow: Option<PathBuf>,
     /// Settings of conversations.
     pub chat: ChatOptions,
     /// Settings of the deletion job.

@@ -39,6 +39,10 @@ pub struct Status {
     pub log: LogStatus,
     /// What an operator should look at.
     pub problems: Vec<String>,
+    /// By how many generations the escrow is behind, if there is one.
+    pub escrow_behind: Option<u64>,
+    /// What would be lost on the worst day, or is missing for it; the vault is well.
+    pub warnings: Vec<String>,
 }
 
 /// One file that holds a share of the root secret.
@@ -91,47 +95,24 @@ impl Vault {
                 .iter()
                 .cloned()
                 .chain(not_ready)
-                .chain(self.warnings().into_iter().map(|warning| warning.detail))
+                .chain(self.inner.warnings().into_iter().map(|warning| warning.detail))
                 .chain(keys_in_plain_memory())
                 .collect(),
+            escrow_behind: self.escrow_behind(),
+            warnings: self.inner.disaster_warnings().into_iter().map(|warning| warning.detail).collect(),
         })
     }
 
     /// What an operator should look at although the vault is ready.
     pub fn warnings(&self) -> Vec<NotReady> {
-        let lost = |what| move |detail| NotReady { what, detail };
-        let mut warnings: Vec<NotReady> = self
-            .inner
-            .audit
-            .lost_at_open()
-            .map(lost("the audit log was lost or damaged"))
-            .into_iter()
-            .collect();
-        warnings.extend(
-            self.inner
-                .receipts
-                .ill()
-                .into_iter()
-                .map(lost("receipts or the log of deletions need attention")),
-        );
-        warnings.extend(self.clock_warning());
+        let mut warnings = self.inner.warnings();
+        warnings.extend(self.inner.disaster_warnings());
         warnings
     }
 
-    fn clock_warning(&self) -> Option<NotReady> {
-        let ahead = self.inner.keyring.clock_is_ahead();
-        if ahead.unsigned_abs() <= self.inner.settings.clock_tolerance.as_secs() {
-            return None;
-        }
-        let side = if ahead > 0 { "ahead of" } else { "behind" };
-        Some(NotReady {
-            what: "the clock is not believed: what is deleted by time is delayed",
-            detail: format!(
-                "the clock is {} seconds {side} the time that this vault can vouch for: what is deleted by time waits. If the clock is right (the machine was off \
-                 for long, say), tell it so with `oubliette doctor --trust-clock`; else set it",
-                ahead.unsigned_abs()
-            ),
-        })
+    /// By how many generations the escrow is behind; `None` if there is none.
+    pub fn escrow_behind(&self) -> Option<u64> {
+        self.escrow().status().ok().map(|status| status.behind)
     }
 
     /// An operator says that the clock is right: from now on what is deleted by time goes by it.
@@ -176,6 +157,36 @@ impl Vault {
         reasons.extend(rolled_back.map(reason("this vault is an older copy of itself")));
         reasons.extend(self.inner.low_disk().map(reason("a disk is almost full")));
         reasons
+    }
+}
+
+impl Inner {
+    /// What is not quite as it should be.
+    fn warnings(&self) -> Vec<NotReady> {
+        let lost = |what| move |detail| NotReady { what, detail };
+        let audit = self.audit.lost_at_open().map(lost("the audit log was lost or damaged"));
+        let receipts = lost("receipts or the log of deletions need attention");
+        let mut warnings: Vec<NotReady> = audit.into_iter().collect();
+        warnings.extend(self.receipts.ill().into_iter().map(receipts));
+        warnings.extend(self.clock_warning());
+        warnings
+    }
+
+    /// Said while the clock is not believed.
+    fn clock_warning(&self) -> Option<NotReady> {
+        let ahead = self.keyring.clock_is_ahead();
+        if ahead.unsigned_abs() <= self.settings.clock_tolerance.as_secs() {
+            return None;
+        }
+        let side = if ahead > 0 { "ahead of" } else { "behind" };
+        Some(NotReady {
+            what: "the clock is not believed: what is deleted by time is delayed",
+            detail: format!(
+                "the clock is {} seconds {side} the time that this vault can vouch for: what is deleted by time waits. If the clock is right (the machine was off \
+                 for long, say), tell it so with `oubliette doctor --trust-clock`; else set it",
+                ahead.unsigned_abs()
+            ),
+        })
     }
 }
 

@@ -12,7 +12,7 @@ pub use report::{Counts, Report};
 
 use std::collections::HashSet;
 
-use oubliette_closure::{Key, cell, text};
+use oubliette_closure::{Key, cell, escrow, text};
 use oubliette_crypto::PageKind;
 
 use crate::canary::Canary;
@@ -37,8 +37,13 @@ pub fn close(evidence: &Evidence) -> Report {
     }
     let mut roots = cell::roots(&evidence.cells);
     roots.extend(&memory);
-    let everything = evidence.cells.iter().chain(&evidence.other).chain(&evidence.pages);
-    let pointers: HashSet<_> = everything.flat_map(|bytes| cell::pointers(bytes)).collect();
+    let everything = || evidence.cells.iter().chain(&evidence.other).chain(&evidence.pages);
+    let mut pointers: HashSet<_> = everything().flat_map(|bytes| cell::pointers(bytes)).collect();
+    let holders: Vec<Key> = evidence.holders.iter().flat_map(|file| escrow::holder_keys(file)).collect();
+    for (root, pointer) in evidence.other.iter().flat_map(|bytes| escrow::roots(bytes, &holders)) {
+        roots.push(root);
+        pointers.extend(cell::pointers(&pointer));
+    }
     report.counts.roots = roots.len() as u64;
     report.counts.pointers = pointers.len() as u64;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oubliette_keyring::{LedgerError, RootLedger, RootRecord, Settled};
+use oubliette_keyring::{Forgotten, LedgerError, RootLedger, RootRecord, Settled};
 
 use super::{GONE, Tape, Tear};
 
@@ -29,6 +29,25 @@ impl RootLedger for TapeLedger {
         self.tape.other(&record.encode());
         let torn = |tear: Tear| drop(tear.takes(0).then(|| self.inner.append(record)));
         self.tape.call(|| self.inner.append(record), torn, gone)
+    }
+
+    fn forget(&self, forgotten: &Forgotten) -> Result<(), LedgerError> {
+        self.tape.other(&forgotten.encode());
+        let torn = |tear: Tear| drop(tear.takes(0).then(|| self.inner.forget(forgotten)));
+        self.tape.call(|| self.inner.forget(forgotten), torn, gone)
+    }
+
+    fn forgotten(&self, after: u64) -> Result<Vec<Forgotten>, LedgerError> {
+        self.inner.forgotten(after)
+    }
+
+    fn settle_forgotten(&self, last: u64) -> Result<Settled, LedgerError> {
+        let torn = |tear: Tear| drop(tear.takes(0).then(|| self.inner.settle_forgotten(last)));
+        self.tape.call(|| self.inner.settle_forgotten(last), torn, gone)
+    }
+
+    fn places(&self) -> Result<u64, LedgerError> {
+        self.inner.places()
     }
 
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {

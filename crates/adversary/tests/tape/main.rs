@@ -9,6 +9,7 @@ mod backups;
 mod conversations;
 mod deletions;
 mod doubt;
+mod escrow;
 mod filler;
 mod folder;
 mod histories;

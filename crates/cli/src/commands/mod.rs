@@ -6,6 +6,8 @@ mod chat;
 mod credential;
 mod deletion;
 mod doctor;
+mod drill;
+mod escrow;
 mod export;
 mod fsck;
 mod hold;
@@ -86,6 +88,11 @@ pub(crate) enum Command {
     /// A second machine that watches the log of deletions
     #[command(subcommand)]
     Witness(witness::Command),
+    /// A way back from the loss of all keys: a root that holders can open for a while
+    #[command(subcommand)]
+    Escrow(escrow::Command),
+    /// What happens on the worst days, tried on content of its own; exit code 1 if a claim does not hold
+    Drill(drill::Arguments),
     /// What an incident touched
     #[command(subcommand)]
     Incident(incident::Command),
@@ -122,6 +129,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Receipt(command) => receipt::run(command, settings, output),
         Command::Log(command) => log::run(command, settings, output),
         Command::Witness(command) => witness::run(command, settings, output),
+        Command::Escrow(command) => escrow::run(command, settings, output),
+        Command::Drill(arguments) => drill::run(&arguments, settings, output),
         Command::Incident(command) => incident::run(command, settings, output),
         Command::Tour => tour::run(settings, output),
         Command::Bench(arguments) => bench::run(arguments, output),

@@ -43,6 +43,10 @@ pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> 
             lines.push(format!("cell         {} ({})", cell.path, cell.class));
             lines.extend(cell.doubts.iter().map(|doubt| format!("             {doubt}")));
         }
+        if let Some(behind) = status.escrow_behind {
+            lines.push(format!("escrow       {behind} generations behind"));
+        }
+        lines.extend(status.warnings.iter().map(|warning| format!("warning      {warning}")));
         lines.extend(status.problems.iter().map(|problem| format!("problem      {problem}")));
         lines
     });

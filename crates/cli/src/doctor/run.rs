@@ -61,8 +61,11 @@ fn across_a_deletion(vault: &Vault, report: &mut Report) {
         report.ok("vault", "opens, and its root secret was replaced to see what a deletion does");
         report.verified = true;
     }
-    for problem in vault.status().map(|status| status.problems).unwrap_or_default() {
-        report.bad("vault", problem, "see docs/operations.md");
+    if let Ok(status) = vault.status() {
+        for problem in status.problems {
+            report.bad("vault", problem, "see docs/operations.md");
+        }
+        disaster(status.warnings, report);
     }
     report.class = vault.cell_class();
     report.cells = vault.cells().into_iter().map(|cell| enter(cell.into())).collect();
@@ -85,10 +88,19 @@ fn of_the_service(dir: &Path, report: &mut Report) {
             for problem in status.problems {
                 report.bad("vault", problem, "see docs/operations.md");
             }
+            disaster(status.warnings, report);
         }
         Ok(_) => report.left_out("vault", "the service that holds it is of another version"),
         Err(error) => report.left_out("vault", format!("somebody holds it and was not asked: {error}")),
     }
+}
+
+/// What the loss of cells or key pages would mean.
+fn disaster(warnings: Vec<String>, report: &mut Report) {
+    if warnings.is_empty() {
+        report.ok("disaster", "the loss of cells and key pages can be undone from the escrow");
+    }
+    warnings.into_iter().for_each(|warning| report.warn("disaster", warning, "see docs/escrow.md"));
 }
 
 fn enter(cell: Told) -> Cell {

@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 
 use oubliette_store::{
     Body, ConsentGiven, ErasureOutcome, NewBackup, NewMessage, PutOptions, RestoredState, S3Options, Subject,
-    SubjectFacts, Vault, VaultError, VaultOptions, Window, open_backup_store, public_key, restore_backup, verify_receipt,
+    SubjectFacts, Vault, VaultError, VaultOptions, Window, open_backup_store, public_key, restore_backup,
+    verify_receipt,
 };
 
 mod samples;

@@ -127,6 +127,12 @@ impl<M: Medium> BlockCell<M> {
         (0..SLOTS.len()).try_for_each(|slot| self.overwrite(slot, a.epoch, &a.share, &a.pointer))
     }
 
+    /// Both slots and both pointers.
+    pub(super) fn fill(&self, epoch: u64, share: &CellShare, pointer: &RootPointer) -> Result<(), CellError> {
+        (0..SLOTS.len()).try_for_each(|slot| self.overwrite(slot, epoch, share, pointer))?;
+        self.point(pointer)
+    }
+
     /// Overwrites all that the cell holds, what makes it a cell last.
     pub(super) fn wipe(&self) -> Result<(), CellError> {
         let mut noise = vec![0; CELL_SIZE - BLOCK];

@@ -46,6 +46,13 @@ impl FileCell {
     pub fn adopt(&self, from: &Self) -> Result<(), CellError> {
         self.cell.adopt(&from.cell.read()?)
     }
+    /// Makes an empty cell hold what a settled one of the same share held, as [`Keyring::recover`](crate::Keyring::recover) answers it.
+    ///
+    /// # Errors
+    /// [`CellError::Misuse`] if this cell is not empty or that one was not settled; those of the disk.
+    pub fn adopt_state(&self, state: &CellState) -> Result<(), CellError> {
+        self.cell.adopt(state)
+    }
     /// Overwrites a file that was a cell of `vault` and is none any more. Idempotent.
     ///
     /// # Errors

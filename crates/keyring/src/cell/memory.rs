@@ -25,6 +25,21 @@ impl MemoryCell {
         image.resize(CELL_SIZE, 0);
         Self(BlockCell { medium: Bytes(Mutex::new(image)), header })
     }
+    /// A cell that stands in for one that is lost, at the epoch of this pointer: its share is drawn here and opens nothing.
+    pub(crate) fn standing_in(
+        vault: VaultId,
+        index: u8,
+        shares: u8,
+        pointer: &RootPointer,
+    ) -> Result<Self, CellError> {
+        let cell = Self::split(vault, index, shares);
+        cell.0.fill(pointer.epoch, &CellShare::generate()?, pointer)?;
+        Ok(cell)
+    }
+    /// Makes an empty cell hold what a settled one of the same share held.
+    pub fn adopt_state(&self, state: &CellState) -> Result<(), CellError> {
+        self.0.adopt(state)
+    }
     /// Every byte the cell holds now: what a seizure would find.
     pub fn image(&self) -> Vec<u8> {
         self.0.medium.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

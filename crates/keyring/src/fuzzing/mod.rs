@@ -15,9 +15,11 @@ use oubliette_crypto::PageBody;
 use oubliette_crypto::fuzzing::Target;
 
 /// All of this crate.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("cell", crate::cell::fuzz::run, crate::cell::fuzz::seeds),
     ("chain", lists::chain, lists::chain_seeds),
+    ("escrow_blob", crate::escrow::fuzz::run, crate::escrow::fuzz::seeds),
+    ("forgotten_record", crate::ledger::fuzz::forgotten, crate::ledger::fuzz::forgotten_seeds),
     ("ledger_record", crate::ledger::fuzz::run, crate::ledger::fuzz::seeds),
     ("restrictions", crate::person::fuzz::restrictions, crate::person::fuzz::restrictions_seeds),
     ("state_page", crate::person::fuzz::state, crate::person::fuzz::state_seeds),

@@ -46,12 +46,14 @@ pub struct CellReport {
 
 /// The key plane of one vault. Share it by `Arc`; every call may come from any thread and returns when what it did is durable.
 pub struct Keyring {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// The writer's, for the tape adversary.
     root_key: Weak<Mutex<RootKey>>,
     /// One at a time: a verification has the writer note what it supersedes.
     verifying: Mutex<()>,
+    /// One at a time: a walk for escrow has the writer keep what it writes.
+    pub(crate) escrowing: Mutex<()>,
 }
 
 impl Keyring {
@@ -75,7 +77,7 @@ impl Keyring {
         Self::start(recovery::open(Parts { pages, cells, ledger, options })?)
     }
 
-    fn start((core, root_key): (Core, RootKey)) -> Result<Self, KeyringError> {
+    pub(crate) fn start((core, root_key): (Core, RootKey)) -> Result<Self, KeyringError> {
         let core = Arc::new(core);
         let secret = Arc::new(Mutex::new(root_key));
         let root_key = Arc::downgrade(&secret);
@@ -86,7 +88,13 @@ impl Keyring {
             .map_err(|error| KeyringError::Poisoned {
                 reason: format!("no thread for the writer: {error}"),
             })?;
-        Ok(Self { core, writer: Mutex::new(Some(thread)), root_key, verifying: Mutex::new(()) })
+        Ok(Self {
+            core,
+            writer: Mutex::new(Some(thread)),
+            root_key,
+            verifying: Mutex::default(),
+            escrowing: Mutex::default(),
+        })
     }
 
     /// The vault.
@@ -228,7 +236,7 @@ impl Keyring {
         }
     }
 
-    fn call(&self, op: Op) -> Result<Reply, KeyringError> {
+    pub(crate) fn call(&self, op: Op) -> Result<Reply, KeyringError> {
         self.core.healthy()?;
         self.core.queue.call(op)
     }

@@ -4,22 +4,26 @@
 //! of, or an acknowledged one that was damaged since; the file alone cannot say which. The key plane can: see [`super::step`].
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{LedgerError, RootLedger, RootRecord, Settled};
+use super::forgotten_file::ForgottenFile;
+use super::{Forgotten, LedgerError, RootLedger, RootRecord, Settled};
 
 const LEN: u64 = RootRecord::LEN as u64;
 /// Records looked at in one step of the search for the last whole one.
 const STEP: u64 = 64;
 
-/// `ledger/roots`.
+/// `ledger/roots`, and beside it `ledger/forgotten`.
 pub struct FileLedger {
     file: File,
     path: PathBuf,
     tail: Mutex<Tail>,
+    /// `None` where only the roots are looked at.
+    forgotten: Option<ForgottenFile>,
 }
 
 /// The end of the file.
@@ -44,10 +48,11 @@ impl FileLedger {
             .mode(0o600)
             .open(path)
             .map_err(io("opening", path))?;
+        let forgotten = Some(ForgottenFile::open(&path.with_file_name("forgotten"))?);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder of", path))?;
         let nothing = Tail { places: 0, readable: 0, last: 0 };
-        let mut ledger = Self { file, path: path.into(), tail: Mutex::new(nothing) };
+        let mut ledger = Self { file, path: path.into(), tail: Mutex::new(nothing), forgotten };
         // What a failed sync of an earlier process left in the page cache alone must not pass for a record that is there.
         ledger.file.sync_all().map_err(io("syncing", path))?;
         let _best_effort = rustix::fs::fadvise(&ledger.file, 0, None, rustix::fs::Advice::DontNeed);
@@ -61,7 +66,7 @@ impl FileLedger {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(io("opening", path))?,
         };
-        let ledger = Self { file, path: path.into(), tail: Mutex::new(Tail::default()) };
+        let ledger = Self { file, path: path.into(), tail: Mutex::new(Tail::default()), forgotten: None };
         let Tail { readable, .. } = ledger.find_tail()?;
         readable.checked_sub(1).map(|index| ledger.record(index)).transpose()
     }
@@ -72,7 +77,8 @@ impl FileLedger {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             opened => opened.map_err(io("opening", path))?,
         };
-        let ledger = Self { file, path: path.into(), tail: Mutex::new(Tail::default()) };
+        let tail = Mutex::new(Tail::default());
+        let ledger = Self { file, path: path.into(), tail, forgotten: None };
         *ledger.tail() = ledger.find_tail()?;
         ledger.after(0)
     }
@@ -153,6 +159,11 @@ impl FileLedger {
         Ok(())
     }
 
+    fn forgotten(&self) -> Result<&ForgottenFile, LedgerError> {
+        let missing = || std::io::Error::other("only the roots were opened");
+        self.forgotten.as_ref().ok_or_else(|| io("reading", &self.path)(missing()))
+    }
+
     /// The first record at or after a place below `to`, and its place. A damaged record hides only itself.
     fn next_record(&self, from: u64, to: u64) -> Result<Option<(u64, RootRecord)>, LedgerError> {
         for index in from..to {
@@ -178,6 +189,22 @@ impl RootLedger for FileLedger {
         let places = tail.places + 1;
         *tail = Tail { places, readable: places, last: record.generation_after };
         Ok(())
+    }
+
+    fn forget(&self, forgotten: &Forgotten) -> Result<(), LedgerError> {
+        self.forgotten()?.append(forgotten)
+    }
+
+    fn forgotten(&self, after: u64) -> Result<Vec<Forgotten>, LedgerError> {
+        self.forgotten()?.after(after)
+    }
+
+    fn settle_forgotten(&self, last: u64) -> Result<Settled, LedgerError> {
+        self.forgotten()?.settle(last)
+    }
+
+    fn places(&self) -> Result<u64, LedgerError> {
+        Ok(self.tail().places)
     }
 
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
@@ -220,10 +247,19 @@ impl RootLedger for FileLedger {
 
     fn verify(&self) -> Result<Vec<String>, LedgerError> {
         let places = self.tail().places;
-        let (mut faults, mut last) = (Vec::new(), 0);
+        let (noted, mut faults) = self.forgotten()?.verify()?;
+        let noted: HashSet<u64> = noted.into_iter().collect();
+        let mut last = 0;
         for index in 0..places {
             match self.record(index) {
-                Ok(record) if record.generation_after > last => last = record.generation_after,
+                Ok(record) if record.generation_after > last => {
+                    last = record.generation_after;
+                    if !noted.contains(&last) {
+                        faults.push(format!(
+                            "what the deletion of generation {last} forgot is missing in ledger/forgotten"
+                        ));
+                    }
+                }
                 Ok(_) => faults.push(format!("record {index} of the ledger is out of order")),
                 Err(error @ LedgerError::Damaged { .. }) => faults.push(error.to_string()),
                 Err(error) => return Err(error),
@@ -241,7 +277,7 @@ impl RootLedger for FileLedger {
     }
 }
 
-fn io(op: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LedgerError {
+pub(super) fn io(op: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LedgerError {
     let path = path.to_path_buf();
     move |source| LedgerError::Io { op, path, source }
 }

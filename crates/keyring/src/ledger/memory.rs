@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{LedgerError, RootLedger, RootRecord};
+use super::{Forgotten, LedgerError, RootLedger, RootRecord, Settled};
 
 /// Records that end with the process.
 #[derive(Default)]
-pub struct MemoryLedger(Mutex<BTreeMap<u64, RootRecord>>);
+pub struct MemoryLedger(Mutex<BTreeMap<u64, RootRecord>>, Mutex<BTreeMap<u64, Forgotten>>);
 
 impl MemoryLedger {
     /// An empty ledger.
@@ -25,6 +25,23 @@ impl RootLedger for MemoryLedger {
         }
         records.insert(got, record.clone());
         Ok(())
+    }
+    fn forget(&self, forgotten: &Forgotten) -> Result<(), LedgerError> {
+        let mut noted = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let _undone = noted.split_off(&forgotten.generation);
+        noted.insert(forgotten.generation, forgotten.clone());
+        Ok(())
+    }
+    fn forgotten(&self, after: u64) -> Result<Vec<Forgotten>, LedgerError> {
+        let noted = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(noted.range(after + 1..).map(|(_, forgotten)| forgotten.clone()).collect())
+    }
+    fn settle_forgotten(&self, last: u64) -> Result<Settled, LedgerError> {
+        let _undone = self.1.lock().unwrap_or_else(PoisonError::into_inner).split_off(&(last + 1));
+        Ok(Settled::default())
+    }
+    fn places(&self) -> Result<u64, LedgerError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).len() as u64)
     }
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&generation_after).cloned())

@@ -1,7 +1,9 @@
-//! The ledger of roots: one record per deletion generation (docs/formats.md, section 11). Append-only, never rolled back by a
-//! restore; receipts quote it.
+//! The ledger of roots: one record per deletion generation (docs/formats.md, section 11), and one of what it forgot (section 15).
+//! Append-only, never rolled back by a restore; receipts quote the one, a root from escrow is made to forget by the other.
 
 mod file;
+mod forgotten;
+mod forgotten_file;
 pub(crate) mod fuzz;
 mod memory;
 mod record;
@@ -12,6 +14,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use file::FileLedger;
+pub use forgotten::Forgotten;
 pub use memory::MemoryLedger;
 pub use record::RootRecord;
 
@@ -19,6 +22,16 @@ pub use record::RootRecord;
 pub trait RootLedger: Send + Sync {
     /// Adds a record durably. Records come in the order of their generations.
     fn append(&self, record: &RootRecord) -> Result<(), LedgerError>;
+    /// Notes what a deletion forgets, durably, before its root can be changed: whoever was told of the deletion finds it here. What stands
+    /// there of this generation or a later one is of a deletion that a crash undid, and goes.
+    fn forget(&self, forgotten: &Forgotten) -> Result<(), LedgerError>;
+    /// What the deletions after a generation forgot, in their order.
+    fn forgotten(&self, after: u64) -> Result<Vec<Forgotten>, LedgerError>;
+    /// Takes off, at opening, what was noted of a deletion that did not happen: `last` is the generation of the last one that did, 0 if there was
+    /// none.
+    fn settle_forgotten(&self, last: u64) -> Result<Settled, LedgerError>;
+    /// Places for records: how many deletions it knows of, damaged records included.
+    fn places(&self) -> Result<u64, LedgerError>;
     /// The record of the deletion that ended in this generation.
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError>;
     /// Reads every record. One line for each that is damaged or out of order.

@@ -1,7 +1,9 @@
 //! The file: finding, the end of it after a crash, and the end of it after damage.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use oubliette_crypto::{Branch, Class, Handle, Leaf, Path, VaultId};
 
 use super::*;
 use crate::cell::ErasureClass;
@@ -18,17 +20,32 @@ fn record(generation_after: u64) -> RootRecord {
     }
 }
 
+fn forgotten(generation: u64) -> Forgotten {
+    let leaf = Leaf { class: Class::Chat, compartment: 2, branch: Branch::Items, seq: generation };
+    Forgotten {
+        vault: VaultId([1; 16]),
+        generation,
+        time: 5,
+        erased: vec![Handle([generation as u8; 16])],
+        erased_at: Vec::new(),
+        cuts: vec![(Handle([9; 16]), vec![Path::leaf(&leaf).unwrap()])],
+    }
+}
+
 /// A ledger of the generations 1, 2 and 3, closed.
 fn three() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roots");
     let ledger = FileLedger::open(&path).unwrap();
-    (1..=3).for_each(|n| ledger.append(&record(n)).unwrap());
+    (1..=3).for_each(|n| {
+        ledger.forget(&forgotten(n)).unwrap();
+        ledger.append(&record(n)).unwrap();
+    });
     let whole = fs::read(&path).unwrap();
     (folder, path, whole)
 }
 
-fn settle(path: &Path) -> Settled {
+fn settle(path: &std::path::Path) -> Settled {
     let ledger = FileLedger::open(path).unwrap();
     let settled = ledger.settle(3, &record(3)).unwrap();
     assert_eq!(ledger.find(3).unwrap(), Some(record(3)));
@@ -146,4 +163,66 @@ fn several_damaged_records_at_the_end_keep_their_places() {
     assert_eq!((mended.len(), lost.len()), (1, 0));
     assert_eq!(fs::read(&path).unwrap()[256..], whole[256..]);
     assert_eq!(FileLedger::open(&path).unwrap().verify().unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_forgotten_is_found_from_any_generation_also_after_reopening() {
+    let (_folder, path, _) = three();
+    let ledger = FileLedger::open(&path).unwrap();
+    for after in 0..5 {
+        let expected: Vec<_> = (after + 1..=3).map(forgotten).collect();
+        assert_eq!(ledger.forgotten(after).unwrap(), expected, "{after}");
+    }
+    assert_eq!(ledger.verify().unwrap(), [""; 0]);
+    assert_eq!(ledger.settle_forgotten(3).unwrap(), Settled::default());
+    assert_eq!(ledger.forgotten(0).unwrap().len(), 3);
+}
+
+/// What a crash cuts off was told to nobody, whatever is left of it.
+#[test]
+fn a_torn_note_is_taken_off_and_one_of_a_deletion_that_did_not_happen() {
+    let (_folder, path, _) = three();
+    let file = path.with_file_name("forgotten");
+    let whole = fs::read(&file).unwrap();
+    let two = whole.len() - forgotten(3).encode().len();
+    for kept in two..whole.len() {
+        fs::write(&file, &whole[..kept]).unwrap();
+        let ledger = FileLedger::open(&path).unwrap();
+        assert_eq!(ledger.settle_forgotten(2).unwrap(), Settled::default(), "{kept}");
+        assert_eq!(fs::read(&file).unwrap(), whole[..two], "{kept}");
+        ledger.forget(&forgotten(7)).unwrap();
+        assert_eq!(ledger.forgotten(1).unwrap(), [forgotten(2), forgotten(7)]);
+    }
+    fs::write(&file, &whole).unwrap();
+    let ledger = FileLedger::open(&path).unwrap();
+    assert_eq!(ledger.settle_forgotten(1).unwrap(), Settled::default());
+    assert_eq!(ledger.forgotten(0).unwrap(), [forgotten(1)]);
+    // And where nobody settled it, the next one takes its place.
+    ledger.forget(&forgotten(5)).unwrap();
+    ledger.forget(&forgotten(4)).unwrap();
+    assert_eq!(FileLedger::open(&path).unwrap().forgotten(0).unwrap(), [forgotten(1), forgotten(4)]);
+}
+
+#[test]
+fn damage_in_what_was_forgotten_is_named_and_stands_in_the_way() {
+    let (_folder, path, _) = three();
+    let file = path.with_file_name("forgotten");
+    let whole = fs::read(&file).unwrap();
+    let one = forgotten(1).encode().len();
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        fs::write(&file, &damaged).unwrap();
+        let ledger = FileLedger::open(&path).unwrap();
+        let lost = ledger.settle_forgotten(3).unwrap().lost;
+        let newest = at >= 2 * one;
+        assert_eq!(lost.len(), usize::from(newest), "{at}: {lost:?}");
+        let faults = ledger.verify().unwrap();
+        // The place, unless it was the newest, and the generation that has no note.
+        assert_eq!(faults.len(), 2 - usize::from(newest), "{at}: {faults:?}");
+        if !newest {
+            assert!(matches!(ledger.forgotten(0), Err(LedgerError::Damaged { .. })), "{at}");
+            assert!(fs::read(&file).unwrap() == damaged, "evidence of damage is left");
+        }
+    }
 }

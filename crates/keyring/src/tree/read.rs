@@ -36,6 +36,10 @@ pub(crate) fn find_by(
 
 /// Somebody who walks the tree.
 pub(crate) trait Walker {
+    /// Whether to pass over a page and all that hangs below it.
+    fn skip(&mut self, _page: &PageRef) -> Result<bool, KeyringError> {
+        Ok(false)
+    }
     /// Opens a page.
     fn open(&mut self, kind: PageKind, page: &PageRef) -> Result<PageBody, KeyringError>;
     /// Meets an entry.
@@ -46,6 +50,9 @@ pub(crate) trait Walker {
 
 /// Leads `walker` through a subtree in order. Any error but a damaged page ends the walk.
 pub(crate) fn walk(child: &Child, walker: &mut dyn Walker) -> Result<(), KeyringError> {
+    if walker.skip(&child.page)? {
+        return Ok(());
+    }
     let kind = child.kind();
     let page = match walker.open(kind, &child.page) {
         Ok(page) => page,

@@ -106,6 +106,9 @@ impl Plan<'_> {
         let kept = |(id, hold): (&String, &Hold)| left.get(id).is_some_and(|now| now.reason == hold.reason);
         let over = !holds.iter().all(kept) || (asked && state.restrictions.deletion.is_none());
         let cut = self.cut(&mut state, &cuts)?;
+        if cut {
+            self.work.forgotten.cuts.push((state.identity.handle, cuts));
+        }
         if cut || restricted || ripened {
             let next = state.write(&self.core.pages, &mut self.work.staged)?;
             self.work.staged.dead.push(page.id);
@@ -124,7 +127,7 @@ impl Plan<'_> {
         Ok(Outcome::Cut { waits, ripened: due })
     }
 
-    fn cut(&mut self, state: &mut State, paths: &[Path]) -> Result<bool, KeyringError> {
+    pub(super) fn cut(&mut self, state: &mut State, paths: &[Path]) -> Result<bool, KeyringError> {
         let pages = &self.core.pages;
         let dead = &mut self.work.staged.dead;
         let (mut hidden, mut failed) = (false, None);

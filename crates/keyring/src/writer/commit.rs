@@ -16,6 +16,7 @@ use crate::cell::RootPointer;
 use crate::core::{Core, Found, Root};
 use crate::due::Mark;
 use crate::error::{KeyringError, malformed};
+use crate::ledger::Forgotten;
 use crate::pages::Staged;
 use crate::person::{Person, Standing, State};
 use crate::records::{ErasureRecord, Fence};
@@ -49,10 +50,20 @@ pub(super) struct Work {
     pub(super) intents: Vec<Tag>,
     pub(super) erased: Vec<Tag>,
     pub(super) publish: Vec<Publish>,
+    /// What the ledger is to know of it.
+    pub(super) forgotten: Gone,
     /// The mark is to be stored, if it is old.
     pub(super) mark: bool,
     /// The wall clock is right.
     pub(super) trust_clock: bool,
+}
+
+/// What is forgotten, by random names.
+#[derive(Default)]
+pub(super) struct Gone {
+    pub(super) erased: Vec<Handle>,
+    pub(super) erased_at: Vec<Tag>,
+    pub(super) cuts: Vec<(Handle, Vec<Path>)>,
 }
 
 /// What the people in memory must learn.
@@ -96,6 +107,9 @@ impl Work {
         self.intents.extend(other.intents);
         self.erased.extend(other.erased);
         self.publish.extend(other.publish);
+        self.forgotten.erased.extend(other.forgotten.erased);
+        self.forgotten.erased_at.extend(other.forgotten.erased_at);
+        self.forgotten.cuts.extend(other.forgotten.cuts);
         self.mark |= other.mark;
         self.trust_clock |= other.trust_clock;
     }
@@ -118,6 +132,13 @@ impl Work {
         next.intents.retain(|tag| !erased.contains(tag));
         next.intents.extend(&self.intents);
         next
+    }
+}
+
+impl Gone {
+    fn record(self, pointer: &RootPointer, time: i64) -> Forgotten {
+        let Self { erased, erased_at, cuts } = self;
+        Forgotten { vault: pointer.vault, generation: pointer.generation, time, erased, erased_at, cuts }
     }
 }
 
@@ -155,8 +176,11 @@ impl Writer {
             persons,
             removed,
             publish,
+            forgotten,
             ..
         } = work;
+        // A load's pages go out as they gather.
+        let all_staged = load.is_none();
         let secret = if deletion { Some(new_secret(&core)?) } else { None };
         let now = &current.node;
         let persons = now.persons.saturating_add_signed(persons);
@@ -204,6 +228,8 @@ impl Writer {
         match secret {
             None => core.cells.iter().try_for_each(|cell| cell.point(&pointer))?,
             Some(secret) => {
+                // Before the cells turn: a deletion that happened, whoever was told of it, is noted.
+                core.ledger.forget(&forgotten.record(&pointer, moment.now))?;
                 turn_cells(&core, &pointer, &secret.shares)?;
                 *self.root_key.lock().unwrap_or_else(PoisonError::into_inner) = secret.root_key;
                 // Whether the old shares were really written over is known only now.
@@ -212,7 +238,7 @@ impl Writer {
             }
         }
 
-        let Staged { dead, fresh, .. } = staged;
+        let Staged { dead, fresh, pages, .. } = staged;
         {
             let mut root = core.root.write().unwrap_or_else(PoisonError::into_inner);
             root.node = node;
@@ -223,6 +249,9 @@ impl Writer {
             }
             publish.into_iter().for_each(|publish| tell(&core, publish, &facts));
             core.note_superseded(&dead);
+            if let Some(tail) = core.tail().as_mut() {
+                tail.note(pages, &dead, all_staged);
+            }
             if blind {
                 core.pages.evict_all();
             }
@@ -348,7 +377,7 @@ pub(crate) fn erasure_record(fence: &Fence, job: Option<JobId>, facts: &Facts) -
     }
 }
 
-fn facts(core: &Core, before: &RootPointer, after: &RootPointer, time: i64) -> Facts {
+pub(super) fn facts(core: &Core, before: &RootPointer, after: &RootPointer, time: i64) -> Facts {
     Facts {
         generation_before: before.generation,
         generation_after: after.generation,

@@ -104,6 +104,7 @@ impl Plan<'_> {
                     remains,
                     leases_drained,
                     Some(&leaving.request),
+                    self.moment(),
                 )?);
             }
         }
@@ -113,7 +114,22 @@ impl Plan<'_> {
     /// Somebody whose state is lost and whose erasure had begun.
     pub(super) fn erase_lost(&mut self, tag: Tag, page: &PageRef) -> Result<(), KeyringError> {
         let remains = self.remains(page)?;
-        self.erase_one(tag, page, remains, 0, None).map(drop)
+        self.erase_one(tag, page, remains, 0, None, self.moment()).map(drop)
+    }
+
+    /// Somebody who was erased before, at this time and when this generation came, and is back from an older root.
+    pub(super) fn erase_again(
+        &mut self,
+        tag: Tag,
+        page: &PageRef,
+        when: (i64, u64),
+    ) -> Result<(), KeyringError> {
+        let remains = self.remains(page)?;
+        self.erase_one(tag, page, remains, 0, None, when).map(drop)
+    }
+
+    fn moment(&self) -> (i64, u64) {
+        (self.moment.now, self.moment.generation)
     }
 
     fn erase_one(
@@ -123,6 +139,7 @@ impl Plan<'_> {
         remains: Remains,
         leases_drained: u32,
         otherwise: Option<&DeletionRequest>,
+        (time, generation): (i64, u64),
     ) -> Result<Erased, KeyringError> {
         let Remains { handle, restrictions, ids } = remains;
         self.work.blind |= ids.is_none();
@@ -136,19 +153,23 @@ impl Plan<'_> {
             if tolerate(tree::find(&self.core.pages, &self.root.node.children, key))?.is_some() {
                 self.work.changes.push(Change::remove(key));
             }
+            if handle.is_none() {
+                self.work.forgotten.erased_at.push(handle_tag);
+            }
         }
+        self.work.forgotten.erased.extend(handle);
         let fence = Fence {
             handle: handle.unwrap_or(UNKNOWN_HANDLE),
-            erased_at: self.moment.now,
-            expires: self.moment.now.saturating_add(seconds(self.core.options.fence)),
-            generation_after: self.moment.generation,
+            erased_at: time,
+            expires: time.saturating_add(seconds(self.core.options.fence)),
+            generation_after: generation,
             leases_drained,
         };
         let held = restrictions.as_ref().is_some_and(|restrictions| restrictions.is_held(self.moment.due));
         let request = restrictions.as_ref().and_then(|restrictions| restrictions.deletion.as_ref());
         let entry = handle.map(|handle| match request.or(otherwise) {
             Some(request) => SweepEntry::of(request, &fence, held),
-            None => SweepEntry::given_up(handle, self.moment.now, self.moment.generation),
+            None => SweepEntry::given_up(handle, time, generation),
         });
         let job = entry.filter(SweepEntry::was_asked_for).map(|entry| entry.job);
         self.work.staged.dead.push(page.id);

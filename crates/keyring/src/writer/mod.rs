@@ -11,17 +11,20 @@ mod load;
 mod op;
 mod prepare;
 mod queue;
+mod replay;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oubliette_crypto::{PageId, RootKey};
 
 use crate::core::Core;
 use crate::error::KeyringError;
+use crate::escrow::{EscrowBlob, EscrowTo};
 pub(crate) use commit::{erasure_record, seal_root};
-pub(crate) use op::{Blocking, Erased, Facts, Leaving, Op, Outcome, Reply};
+pub(crate) use op::{Blocking, Erased, Facts, Leaving, Op, Outcome, Reply, Sealed};
 pub(crate) use queue::Queue;
+pub(crate) use replay::{Replay, gather};
 
 use commit::Work;
 use prepare::{Moment, prepare};
@@ -71,6 +74,12 @@ impl Writer {
         let mut later = Vec::new();
         let moment = Moment::now(&self.core);
         for job in jobs {
+            if let Op::Seal { to } = job.op() {
+                // Between two commits: pointer, secret and tree are of one generation.
+                let sealed = self.seal(to, &moment);
+                job.answer(sealed);
+                continue;
+            }
             let tags = job.op().tags(&self.core);
             let occupied = work.is_alone() || (job.op().is_alone() && !accepted.is_empty());
             let conflict = occupied || tags.iter().any(|tag| busy.contains(tag));
@@ -101,6 +110,18 @@ impl Writer {
                 self.refuse(accepted.into_iter().map(|(job, _)| job).collect(), error);
             }
         }
+    }
+
+    /// Seals the current root to holders, and hands out what commits wrote since the walk began.
+    fn seal(&self, to: &EscrowTo, moment: &Moment) -> Result<Reply, KeyringError> {
+        let root = self.core.root();
+        let blob = {
+            let secret = self.root_key.lock().unwrap_or_else(PoisonError::into_inner);
+            EscrowBlob::seal(to, &secret, &root.pointer, moment.now)?
+        };
+        let tail = self.core.tail().take().unwrap_or_default();
+        let facts = commit::facts(&self.core, &root.pointer, &root.pointer, moment.now);
+        Ok(Reply { facts, outcome: Outcome::Sealed(Box::new(Sealed { blob, tail })) })
     }
 
     /// Answers operations whose commit failed. One that was refused before anything was written is tried again with each

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use oubliette_crypto::{Handle, PageId, Path, Tag};
 
+use super::Replay;
 use crate::core::Core;
+use crate::escrow::{EscrowBlob, EscrowTo, Tail};
 use crate::ledger::RootRecord;
 use crate::person::{DeletionRequest, RestrictionChange};
 use crate::records::{Fence, PlacedFence};
@@ -57,6 +59,14 @@ pub(crate) enum Op {
     Prune,
     /// Takes people out of the tree whose state is lost, and mends the entries of handles. Shares its commit with nothing.
     GiveUp,
+    /// Seals the current root to holders of escrow. The writer answers it between two commits; it changes nothing.
+    Seal {
+        to: Arc<EscrowTo>,
+    },
+    /// Forgets again what was forgotten after a root that came back from escrow. Shares its commit with nothing.
+    Replay {
+        people: Arc<Vec<Replay>>,
+    },
     /// Lists the stored pages and begins to note which are superseded from here on. Between two commits is the one moment in which
     /// no page is stored that the tree does not yet name.
     Inventory,
@@ -72,14 +82,19 @@ impl Op {
             Self::Erase { people } => people.iter().map(|(leaving, _)| leaving.tag).collect(),
             Self::Change { tag, .. } => vec![*tag],
             // Those that are alone in their commit meet nobody.
-            Self::BulkCreate { .. } | Self::Prune | Self::GiveUp => Vec::new(),
-            Self::Swept { .. } | Self::Rotate | Self::Inventory | Self::Mark | Self::TrustClock => Vec::new(),
+            Self::BulkCreate { .. } | Self::Prune | Self::GiveUp | Self::Replay { .. } => Vec::new(),
+            Self::Seal { .. }
+            | Self::Swept { .. }
+            | Self::Rotate
+            | Self::Inventory
+            | Self::Mark
+            | Self::TrustClock => Vec::new(),
         }
     }
 
     /// Whether the operation wants a commit of its own.
     pub(super) fn is_alone(&self) -> bool {
-        matches!(self, Self::BulkCreate { .. } | Self::Prune | Self::GiveUp)
+        matches!(self, Self::BulkCreate { .. } | Self::Prune | Self::GiveUp | Self::Replay { .. })
     }
 }
 
@@ -115,6 +130,16 @@ pub(crate) enum Outcome {
     Pages(Vec<PageId>),
     /// Who was erased; the others were not there as blocked people, or are kept.
     Erased(Vec<Erased>),
+    /// A root in escrow.
+    Sealed(Box<Sealed>),
+    /// How many people were erased and cut again, and how many were not there.
+    Replayed { erased: u64, cut: u64, unknown: u64 },
+}
+
+/// A sealed root, and the pages that were written while its tree was walked.
+pub(crate) struct Sealed {
+    pub(crate) blob: EscrowBlob,
+    pub(crate) tail: Tail,
 }
 
 /// What an erased person leaves.

@@ -63,6 +63,9 @@ pub(super) fn prepare(
             plan.work.swept.extend(handles);
             Outcome::Done
         }
+        // The writer answers it itself.
+        Op::Seal { .. } => Outcome::Done,
+        Op::Replay { people } => plan.replay(&people)?,
         Op::Inventory => Outcome::Pages(core.inventory(dead)?),
         Op::RemoveFences { tags } => plan.remove_fences(tags)?,
         Op::GiveUp => plan.give_up()?,

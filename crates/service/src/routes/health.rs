@@ -27,6 +27,9 @@ pub(crate) struct Ready {
     /// Over how many cells the root secret is split.
     #[schema(example = 1)]
     cells: usize,
+    /// By how many generations the escrow is behind; `null` if there is none.
+    #[schema(example = 0)]
+    escrow_behind: Option<u64>,
     /// How the memory is kept that keys live in: `secret`, `locked` or `plain`.
     #[schema(example = "secret")]
     key_memory: String,
@@ -56,6 +59,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<(StatusCode, Json<Re
                 reasons,
                 erasure_class: vault.cell_class(),
                 cells: vault.cells().len(),
+                escrow_behind: vault.escrow_behind(),
                 key_memory: oubliette_store::key_memory(),
             })
         })

@@ -110,11 +110,6 @@ impl Inner {
         let waiting: HashSet<_> = self.keyring.sweep_queue().into_iter().map(|entry| entry.handle).collect();
         self.receipts.issue_final(&waiting, &|generation| self.final_after(generation), self.now())
     }
-
-    /// Until when an escrow could open the root before this generation, in seconds since 1970; `None` if none ever could.
-    pub(crate) fn final_after(&self, _generation: u64) -> Result<Option<i64>, VaultError> {
-        Ok(None)
-    }
 }
 
 /// `None` for somebody who was given up as lost: nobody asked for that, and nobody destroyed anything.

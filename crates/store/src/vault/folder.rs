@@ -18,7 +18,8 @@ use crate::VaultError;
 use crate::options::{KeyringClock, VaultOptions};
 
 /// What a folder must not hold when a vault is made in it.
-const OURS: [&str; 8] = [marker::NAME, ROOT, "keys-a", "keys-b", "rows", "blobs", "anchor", "ledger"];
+pub(super) const OURS: [&str; 8] =
+    [marker::NAME, ROOT, "keys-a", "keys-b", "rows", "blobs", "anchor", "ledger"];
 /// Less free space than this is a reason not to be ready.
 const LOW_DISK: u64 = 64 << 20;
 
@@ -85,6 +86,11 @@ impl Folder {
     /// What was found at open.
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Where the set-up of an escrow stands.
+    pub(super) fn escrow(&self) -> PathBuf {
+        self.dir.join("ledger").join("escrow.json")
     }
 
     /// Where the audit log lies.
@@ -280,7 +286,7 @@ fn ledger(dir: &Path) -> Result<Arc<FileLedger>, VaultError> {
     Ok(Arc::new(ledger))
 }
 
-fn keyring_options(options: &VaultOptions) -> KeyringOptions {
+pub(super) fn keyring_options(options: &VaultOptions) -> KeyringOptions {
     let default = KeyringOptions::default();
     KeyringOptions {
         clock: Arc::new(KeyringClock(options.settings().clock)),

@@ -7,6 +7,7 @@ pub(crate) mod fuzz;
 mod marker;
 mod moving;
 mod quiet;
+mod recover;
 mod relocate;
 mod replace;
 
@@ -23,6 +24,7 @@ use crate::backup::Alone;
 use crate::backup::watch::Watched;
 use crate::chats::Conversations;
 use crate::deletion;
+use crate::escrow;
 use crate::expiry::Expiry;
 use crate::locks::Stripes;
 use crate::names::Names;
@@ -37,6 +39,7 @@ use crate::usage::Usages;
 use folder::Folder;
 
 pub use quiet::VaultLock;
+pub use recover::{RecoverFrom, RecoveredVault};
 pub use relocate::{Relocated, Relocation, relocate_keys};
 pub use replace::VaultCells;
 
@@ -82,6 +85,7 @@ pub(crate) struct Inner {
     /// What `engine` is; a backup asks it what changes meanwhile.
     pub(crate) watched: Arc<Watched>,
     pub(crate) backing_up: Alone,
+    pub(crate) escrow: escrow::Keeping,
     folder: Option<Folder>,
 }
 
@@ -125,6 +129,8 @@ impl Vault {
         let fresh = folder.is_none();
         let clock = Arc::clone(&settings.clock);
         let audit = audit::open(place.as_deref(), keyring.vault_id(), clock, fresh)?;
+        let place = folder.as_ref().map(Folder::escrow).or_else(|| options.escrow.clone());
+        let escrow = escrow::Keeping::open(place, keyring.vault_id())?;
         let taken = take_back_uploads(&*engine, &*blobs)?;
         if taken > 0 {
             tracing::info!(blobs = taken, "took back uploads and finished deletions of an earlier run");
@@ -156,6 +162,7 @@ impl Vault {
             deletions: deletion::Due::default(),
             watched,
             backing_up: Alone::default(),
+            escrow,
             folder,
         };
         // What an earlier run erased and did not certify any more.
@@ -176,6 +183,12 @@ impl Vault {
     /// Those of the stores; what was acknowledged is safe all the same.
     pub fn close(&self) -> Result<(), VaultError> {
         let Inner { keyring, engine, blobs, folder, audit, .. } = &*self.inner;
+        // The last changes are not left out. What goes wrong here was told by the status all along.
+        if keyring.ill().is_empty()
+            && let Err(error) = self.inner.escrow_step(true)
+        {
+            tracing::warn!(%error, "the escrow does not hold the newest root");
+        }
         let recorded = audit.close();
         keyring.close();
         let closed = [engine.close(), blobs.close()].into_iter().fold(Ok(()), Result::and);

@@ -16,6 +16,7 @@ mod deletion;
 mod deletion_crash;
 mod deletion_model;
 mod erasure;
+mod escrow;
 mod export;
 mod export_ends;
 mod export_person;

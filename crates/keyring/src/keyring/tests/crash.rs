@@ -17,6 +17,7 @@ pub(super) enum Call {
     Point,
     Withdraw,
     Append,
+    Forget,
 }
 
 /// How much longer there is power. The last call that gets some is done in part.
@@ -169,6 +170,23 @@ impl RootLedger for Ledger {
             _ => gone,
         }
     }
+    fn forget(&self, forgotten: &Forgotten) -> Result<(), LedgerError> {
+        let gone = Err(LedgerError::OutOfOrder { last: 0, got: 0 });
+        match self.1.step(Call::Forget) {
+            Step::Whole => self.0.forget(forgotten),
+            Step::Torn if self.1.eighths == 8 => self.0.forget(forgotten).and(gone),
+            _ => gone,
+        }
+    }
+    fn forgotten(&self, after: u64) -> Result<Vec<Forgotten>, LedgerError> {
+        self.0.forgotten(after)
+    }
+    fn settle_forgotten(&self, last: u64) -> Result<Settled, LedgerError> {
+        self.0.settle_forgotten(last)
+    }
+    fn places(&self) -> Result<u64, LedgerError> {
+        self.0.places()
+    }
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         self.0.find(generation_after)
     }
@@ -194,6 +212,9 @@ impl Run {
         Self { ground, images: images.collect() }
     }
     /// Power for so many calls of any kind.
+    pub(super) fn with_power(&self, calls: usize, eighths: usize) -> Ground {
+        self.on(calls, eighths)
+    }
     fn on(&self, left: usize, eighths: usize) -> Ground {
         self.over(Power { left: Mutex::new(left), counted: None, eighths })
     }
@@ -322,6 +343,8 @@ fn check(keyring: &Keyring, ground: &Ground, expected: &Expected, at: &str) {
     let recorded = |generation: &u64| ground.ledger.find(*generation).unwrap().is_some();
     let records = (1..=keyring.generation()).filter(recorded).count() as u64;
     assert_eq!(records, keyring.epoch() - 1, "{at}: every deletion has its record");
+    let noted = ground.ledger.forgotten(0).unwrap();
+    assert_eq!(noted.len() as u64, records, "{at}: and what each forgot is noted");
     let report = keyring.verify(true).unwrap();
     assert_eq!(report.faults, [""; 0], "{at}");
     assert_eq!(keyring.verify(false).unwrap().orphans, 0, "{at}");

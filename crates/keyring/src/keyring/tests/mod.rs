@@ -7,6 +7,7 @@ mod crash;
 mod cuts;
 mod damage;
 mod deletion;
+mod escrow;
 mod holds;
 mod load;
 mod on_disk;

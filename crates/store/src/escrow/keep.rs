@@ -1,0 +1,161 @@
+//! Keeping the escrow up to date: after the root has changed, a little later, and when the vault is closed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use oubliette_crypto::VaultId;
+use oubliette_keyring::{EscrowTo, KeyringError};
+
+use super::{EscrowPlace, Setup, place, seconds};
+use crate::VaultError;
+use crate::locks::lock;
+use crate::vault::Inner;
+
+/// Changes within so many microseconds are sealed together.
+const TOGETHER: u64 = 10 * 1_000_000;
+
+/// What the vault knows of its escrow.
+#[derive(Default)]
+pub(crate) struct Keeping {
+    /// Where the set-up stands, or would.
+    path: Option<PathBuf>,
+    setup: Mutex<Option<Setup>>,
+    last: Mutex<Last>,
+}
+
+/// What was last done.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Last {
+    /// Generation and window of the newest sealed root, and when it was made (seconds since the Unix epoch).
+    pub(super) sealed: Option<(u64, u32, i64)>,
+    /// When it was last tried, in microseconds since 1970.
+    tried: Option<u64>,
+    /// Why it failed.
+    pub(super) problem: Option<String>,
+    /// Pages that the archive lacks, since no copy has them whole.
+    pub(super) lost: u64,
+}
+
+impl Keeping {
+    /// Reads the set-up, if there is one.
+    pub(crate) fn open(path: Option<PathBuf>, vault: VaultId) -> Result<Self, VaultError> {
+        let keeping = Self { path, ..Self::default() };
+        let Some(path) = keeping.path.clone().filter(|path| path.exists()) else { return Ok(keeping) };
+        let setup = read(&path, vault)?;
+        // A disk that is not mounted today is told by the status, and keeps nothing from opening.
+        let newest = EscrowPlace::of(&setup.store, vault).roots().ok().and_then(|roots| {
+            let (_, blob) = roots.into_iter().next()?;
+            Some((blob.head.generation, blob.head.window, blob.head.made))
+        });
+        lock(&keeping.last).sealed = newest;
+        *lock(&keeping.setup) = Some(setup);
+        Ok(keeping)
+    }
+
+    /// The set-up, if there is one.
+    pub(super) fn setup(&self) -> Result<Option<Setup>, VaultError> {
+        Ok(lock(&self.setup).clone())
+    }
+
+    pub(super) fn last(&self) -> MutexGuard<'_, Last> {
+        lock(&self.last)
+    }
+
+    /// Stores a new set-up, where none was.
+    pub(super) fn begin(&self, setup: Setup, vault: VaultId) -> Result<(), VaultError> {
+        let mut current = lock(&self.setup);
+        if current.is_some() {
+            let reason = "this vault has an escrow already; give it cards by `escrow rotate`";
+            return Err(VaultError::invalid("escrow", reason));
+        }
+        EscrowPlace::of(&setup.store, vault).make()?;
+        self.store(&setup)?;
+        *current = Some(setup);
+        Ok(())
+    }
+
+    /// Changes the set-up, durably or not at all.
+    pub(super) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Setup) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        let mut current = lock(&self.setup);
+        let mut next = current.clone().ok_or(VaultError::NotFound { what: "escrow" })?;
+        let answer = change(&mut next)?;
+        if current.as_ref() != Some(&next) {
+            self.store(&next)?;
+            *current = Some(next);
+        }
+        Ok(answer)
+    }
+
+    fn store(&self, setup: &Setup) -> Result<(), VaultError> {
+        let nowhere = || VaultError::invalid("escrow", "this vault has no place for the set-up of an escrow");
+        place::write(self.path.as_deref().ok_or_else(nowhere)?, setup.to_json().as_bytes())
+    }
+}
+
+/// The set-up of an escrow, as it stands in a file.
+pub(crate) fn read(path: &Path, vault: VaultId) -> Result<Setup, VaultError> {
+    let json = std::fs::read_to_string(path).map_err(VaultError::io("reading", path))?;
+    let refused = |why: String| VaultError::Format {
+        detail: format!(
+            "{} is no set-up of an escrow: {why}; put the newest copy of the ledger back",
+            path.display()
+        ),
+    };
+    let setup = Setup::parse(&json).map_err(refused)?;
+    if setup.is_of(vault) { Ok(setup) } else { Err(refused("it is another vault's".to_owned())) }
+}
+
+impl Inner {
+    /// Seals the root if it has changed, or if a new window has begun; unless `at_once`, not more often than every ten seconds. A failure is noted,
+    /// for status and readiness, and answered.
+    pub(crate) fn escrow_step(&self, at_once: bool) -> Result<(), VaultError> {
+        let Some(setup) = self.escrow.setup()? else { return Ok(()) };
+        let mut last = self.escrow.last();
+        let now = self.now();
+        if !at_once && last.tried.is_some_and(|tried| now >= tried && now - tried < TOGETHER) {
+            return Ok(());
+        }
+        let window = setup.window_at(seconds(now));
+        let current = (self.keyring.generation(), window);
+        if last.sealed.is_some_and(|(generation, window, _)| (generation, window) == current) {
+            last.problem = None;
+            return Ok(());
+        }
+        last.tried = Some(now);
+        let sealed = self.seal(window);
+        last.problem = sealed.as_ref().err().map(ToString::to_string);
+        let (generation, made, lost) = sealed?;
+        last.sealed = Some((generation, window, made));
+        last.lost = lost;
+        Ok(())
+    }
+
+    /// Which generation was sealed, when, and how many pages are missing.
+    fn seal(&self, window: u32) -> Result<(u64, i64, u64), VaultError> {
+        let generation = self.keyring.generation();
+        // Durable before anything that it tells of leaves the vault: from it follows when an erasure is final.
+        let (store, threshold, recipients) = self.escrow.change(|setup| {
+            let recipients = setup.recipients(window)?;
+            setup.note_sealing(window, generation, &recipients)?;
+            Ok((setup.store.clone(), setup.threshold, recipients))
+        })?;
+        let holders = recipients.iter().map(|(_, key)| key.key()).collect::<Result<_, _>>()?;
+        let place = EscrowPlace::of(&store, self.id);
+        let archive = place.archive(window)?;
+        let to = EscrowTo { window, threshold, holders };
+        let sealed =
+            self.keyring.escrow(to, &archive.pages, archive.trusted).map_err(|error| match error {
+                // Of the escrow alone: the vault is well.
+                KeyringError::Archive(_) | KeyringError::Overtaken => {
+                    VaultError::Other { detail: error.to_string() }
+                }
+                error => error.into(),
+            })?;
+        let blob = sealed.blob;
+        place.keep(archive, &blob)?;
+        Ok((blob.head.generation, blob.head.made, sealed.lost))
+    }
+}
