@@ -117,17 +117,17 @@ impl Run<'_> {
         let before = self.head.take();
         loop {
             let open = self.next.checked_sub(1).and_then(|open| self.segments.get(open));
-            if let (Some(entries), Some(segment)) = (&mut self.entries, open) {
-                if let Some(entry) = entries.next().map_err(|_| damaged(segment))? {
-                    // A run whose segments do not ascend would be read wrong in silence.
-                    if before.is_some_and(|(before, _)| before.key > entry.key) {
-                        return Err(damaged(segment));
-                    }
-                    let at = At { run: self.number, segment: self.next - 1, entry: self.read };
-                    self.read += 1;
-                    self.head = Some((entry, at));
-                    return Ok(());
+            if let (Some(entries), Some(segment)) = (&mut self.entries, open)
+                && let Some(entry) = entries.next().map_err(|_| damaged(segment))?
+            {
+                // A run whose segments do not ascend would be read wrong in silence.
+                if before.is_some_and(|(before, _)| before.key > entry.key) {
+                    return Err(damaged(segment));
                 }
+                let at = At { run: self.number, segment: self.next - 1, entry: self.read };
+                self.read += 1;
+                self.head = Some((entry, at));
+                return Ok(());
             }
             let Some(segment) = self.segments.get(self.next) else { return Ok(()) };
             self.entries = Some(Entries::new(tables.get(segment)?));
