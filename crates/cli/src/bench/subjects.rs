@@ -103,12 +103,14 @@ impl At<'_> {
 
     fn erasure_together(&self, tell: &mut dyn FnMut(Figure)) -> Result<(), BenchError> {
         let users = (0..TOGETHER).map(|n| user(self.nth(n, TOGETHER, 2))).collect::<Result<Vec<_>, _>>()?;
-        let clock = Instant::now();
+        let (bytes, clock) = (written(), Instant::now());
         self.plane.keyring.erase(&users)?;
+        let all = (written() - bytes) as f64 / 1024.0 / TOGETHER as f64;
         let each = clock.elapsed().as_secs_f64() * 1e3 / TOGETHER as f64;
         let pages = self.plane.counts.take().last().copied().unwrap_or_default();
         let name = self.name("erasing 1,000 together: KiB of pages each, the commit that forgets");
         tell(Figure::at_most(&name, vec![pages as f64 / TOGETHER as f64], 6.0));
+        tell(self.fact("erasing 1,000 together: KiB written in all, each", all));
         tell(self.fact("erasing 1,000 together: ms each", each));
         self.sweep()
     }

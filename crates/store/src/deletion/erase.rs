@@ -90,7 +90,7 @@ impl Inner {
     pub(super) fn leave(&self, people: &[Erasure]) -> Result<Vec<Keys>, VaultError> {
         let mut handles: Vec<_> = people
             .iter()
-            .filter_map(|person| self.keyring.subject(&person.user).ok())
+            .filter_map(|person| self.keyring.even_leaving(&person.user).ok())
             .map(|keys| keys.handle())
             .collect();
         let outcomes = self.keyring.erase_all(people);
