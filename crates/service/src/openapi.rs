@@ -172,6 +172,9 @@ fn complete(operation: &mut Operation, route: &Route) {
                 refusals.extend([("408", "the body stopped arriving"), ("413", "too large")]);
                 refusals.push(("415", "wrong media type"));
             }
+            if route.path.starts_with("/v1/backups") {
+                refusals.extend([("409", "a backup is running"), ("502", "the place for backups failed")]);
+            }
             if route.path.ends_with("/release") {
                 refusals.push(("409", "a request of this name was answered before"));
             }
