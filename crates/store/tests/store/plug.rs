@@ -131,6 +131,22 @@ impl RootLedger for Ledger {
             Err(LedgerError::OutOfOrder { last: 0, got: 0 })
         }
     }
+    fn forget(&self, forgotten: &Forgotten) -> Result<(), LedgerError> {
+        if self.1.step(forgotten.encode().len()) {
+            self.0.forget(forgotten)
+        } else {
+            Err(LedgerError::OutOfOrder { last: 0, got: 0 })
+        }
+    }
+    fn forgotten(&self, after: u64) -> Result<Vec<Forgotten>, LedgerError> {
+        self.0.forgotten(after)
+    }
+    fn settle_forgotten(&self, last: u64) -> Result<Settled, LedgerError> {
+        self.0.settle_forgotten(last)
+    }
+    fn places(&self) -> Result<u64, LedgerError> {
+        self.0.places()
+    }
     fn find(&self, generation_after: u64) -> Result<Option<RootRecord>, LedgerError> {
         self.0.find(generation_after)
     }
