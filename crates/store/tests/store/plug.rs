@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use oubliette_crypto::{CellShare, PageId, VaultId};
 use oubliette_engine::{Batch, Engine, EngineError, PageStore, RawPage, Row, Sizes, VerifyReport};
 use oubliette_keyring::{
-    CellError, CellState, ErasureClass, LedgerError, MemoryCell, RootCell, RootLedger, RootPointer,
-    RootRecord,
+    CellError, CellState, ErasureClass, Forgotten, LedgerError, MemoryCell, RootCell, RootLedger,
+    RootPointer, RootRecord, Settled,
 };
 
 /// Calls that make something durable until the power goes, and what was written so far.
