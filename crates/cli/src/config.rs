@@ -52,6 +52,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("backup.s3_secret_key", Kind::Text),
     ("backup.s3_allow_http", Kind::Switch),
     ("log.witnesses", Kind::Texts),
+    ("rows.compact_above", Kind::Number),
     ("memory.key_cache", Kind::Number),
     ("memory.allow_swappable_keys", Kind::Switch),
     ("limits.workers", Kind::Number),
@@ -126,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) backup: Backup,
     #[serde(default)]
     pub(crate) log: Log,
+    #[serde(default)]
+    pub(crate) rows: promises::Rows,
     #[serde(default)]
     pub(crate) memory: Memory,
     #[serde(default)]

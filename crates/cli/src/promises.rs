@@ -20,6 +20,14 @@ pub(crate) struct Clock {
     tolerance_minutes: Option<u64>,
 }
 
+/// `[rows]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rows {
+    /// Rows are compacted when they take up more than so many times what is alive.
+    compact_above: Option<u64>,
+}
+
 /// `[retention.saves]`, `[retention.chat]`, `[retention.credentials]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,6 +164,7 @@ pub(crate) fn enter(settings: &Settings, options: &mut VaultOptions) {
         records: records.collect(),
     };
     options.region.clone_from(&settings.region);
+    options.engine.compact_above = settings.rows.compact_above;
     options.clock_tolerance =
         settings.clock.tolerance_minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)));
 }

@@ -91,6 +91,12 @@ pub trait Engine: Send + Sync {
     fn commit(&self, batch: Batch) -> Result<(), EngineError>;
     /// Reads every row and checks it against what the engine keeps about itself (anchor, digests).
     fn verify(&self) -> Result<VerifyReport, EngineError>;
+    /// Gives the room of dead rows back to the disk, while rows are read and written. `watch` is told rows copied and rows in all, and ends it by
+    /// answering `false`. Answers whether it was done; an engine that needs no such thing never does. A failure leaves everything as it was.
+    fn compact_live(&self, watch: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, EngineError> {
+        let _nothing_to_do = watch;
+        Ok(false)
+    }
     /// How much is stored.
     fn sizes(&self) -> Result<Sizes, EngineError>;
     /// Marks a clean stop and releases files. Idempotent; later calls answer `Poisoned`.

@@ -108,6 +108,9 @@ fn of_vault(status: Option<Status>, ready: bool) -> Registry {
     gauge("rows_disk_bytes", "Bytes that rows occupy on disk", whole(status.rows_disk));
     gauge("blobs_disk_bytes", "Bytes that blobs occupy on disk", whole(status.blob_disk));
     gauge("sweep_queue", "Erased people whose rows may still be there", whole(status.sweep_queue));
+    let (copied, all) = status.compaction.unwrap_or_default();
+    gauge("compaction_rows_copied", "Rows copied by the compaction under way; 0 without one", whole(copied));
+    gauge("compaction_rows", "Rows that it has to copy; 0 without one", whole(all));
     gauge(
         "clock_ahead_seconds",
         "Wall clock against the time by which things are forgotten",

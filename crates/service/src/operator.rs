@@ -269,6 +269,9 @@ pub struct StatusReport {
     pub blob_disk: u64,
     /// Erased people whose rows are not swept yet.
     pub sweep_queue: u64,
+    /// While the rows are compacted: those that are copied, and all.
+    #[serde(default)]
+    pub compaction: Option<(u64, u64)>,
     /// Values forgotten since the process started, by class.
     #[serde(default)]
     pub forgotten: Vec<(String, u64)>,
@@ -473,6 +476,7 @@ fn carry_out(
                 rows_disk: status.rows_disk,
                 blob_disk: status.blob_disk,
                 sweep_queue: status.sweep_queue,
+                compaction: status.compaction,
                 forgotten: status.forgotten.into_iter().map(|(class, n)| (class.to_owned(), n)).collect(),
                 clock_ahead: status.clock_ahead,
                 cell_class: status.cell_class,

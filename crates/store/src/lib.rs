@@ -44,6 +44,7 @@ mod audit;
 mod backup;
 mod chats;
 mod check;
+mod compaction;
 mod consents;
 mod counters;
 mod credentials;

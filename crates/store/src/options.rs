@@ -102,6 +102,9 @@ pub(crate) struct Settings {
     pub(crate) clock_tolerance: Duration,
     pub(crate) policy: Policy,
     pub(crate) region: Option<String>,
+    /// Rows are compacted when they take up more than so many times what is alive, and more than so many bytes.
+    pub(crate) compact_above: u64,
+    pub(crate) compact_over: u64,
 }
 
 /// The default of [`VaultOptions::clock_tolerance`].
@@ -121,9 +124,14 @@ impl VaultOptions {
             clock_tolerance: self.clock_tolerance.unwrap_or(CLOCK_TOLERANCE),
             policy: self.policy.clone(),
             region: self.region.clone(),
+            compact_above: self.engine.compact_above.unwrap_or(COMPACT_ABOVE),
+            compact_over: self.engine.sled.compact_over,
         }
     }
 }
+
+/// The default of [`EngineOptions::compact_above`].
+const COMPACT_ABOVE: u64 = 5;
 
 /// The keyring's clock, told by ours.
 pub(crate) struct KeyringClock(pub(crate) Arc<dyn Clock>);
@@ -143,4 +151,6 @@ impl oubliette_keyring::Clock for KeyringClock {
 pub struct EngineOptions {
     /// Protocol, cache and the verifier that runs before sled opens a folder.
     pub sled: oubliette_engine::SledOptions,
+    /// While the vault is open, rows are compacted when they take up more than so many times the bytes that are alive; default 5.
+    pub compact_above: Option<u64>,
 }

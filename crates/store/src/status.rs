@@ -25,6 +25,8 @@ pub struct Status {
     pub blob_disk: u64,
     /// Erased people whose rows may still be there.
     pub sweep_queue: u64,
+    /// While the rows are compacted: those that are copied, and all.
+    pub compaction: Option<(u64, u64)>,
     /// Values forgotten since the process started, by class: numbers that name nobody.
     pub forgotten: Vec<(&'static str, u64)>,
     /// How far the wall clock is ahead of the time by which things are forgotten (negative: behind), in seconds.
@@ -83,6 +85,7 @@ impl Vault {
             rows_disk: sizes.disk_bytes,
             blob_disk: blobs.disk_bytes()?,
             sweep_queue: keyring.sweep_queue().len() as u64,
+            compaction: self.inner.compaction.progress(),
             forgotten: self.inner.tally.totals(),
             clock_ahead: keyring.clock_is_ahead(),
             cell_class: self.cell_class(),

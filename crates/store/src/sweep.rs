@@ -57,7 +57,7 @@ impl Tidied {
 impl Vault {
     /// Removes rows and blobs that belong to nobody any more. Bounded: call until `left` is 0, and now and then after that, when it
     /// goes on looking for rows of the living whose keys were cut before a crash, and forgets versions of saves that became too old
-    /// (docs/saves.md). Once a day it also removes fences whose time is over and changes the root.
+    /// (docs/saves.md). Where dead rows take up too much room it has them compacted. Once a day it also removes fences whose time is over and changes the root.
     ///
     /// # Errors
     /// Those of the stores; what was not removed is removed by a later call.
@@ -88,6 +88,7 @@ impl Vault {
             self.forget_old_answers(budget)?;
             self.tidy(budget, &mut report)?;
             self.trim(max_rows)?;
+            inner.compact_if_bloated()?;
         }
         Ok(report)
     }

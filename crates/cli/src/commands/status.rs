@@ -39,6 +39,9 @@ pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CliError> 
                 _ => format!("log          {} deletions; not witnessed", status.log.entries),
             },
         ];
+        if let Some((copied, all)) = status.compaction {
+            lines.push(format!("compaction   {copied} of {all} rows copied"));
+        }
         for cell in &status.cells {
             lines.push(format!("cell         {} ({})", cell.path, cell.class));
             lines.extend(cell.doubts.iter().map(|doubt| format!("             {doubt}")));

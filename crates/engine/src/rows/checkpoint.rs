@@ -52,23 +52,24 @@ impl Rows {
     }
 
     /// What stands in the overlay, and the state it leads to.
-    fn set_aside(&self, log: &Log) -> (AnchorState, Arc<Layer>) {
+    pub(super) fn set_aside(&self, log: &Log) -> (AnchorState, Arc<Layer>) {
         (log.state.clone(), self.overlay_mut().set_aside())
     }
 
     /// Row "A" goes last and the slots after all are durable in sled: only then may the records be overwritten.
-    fn bring(&self, state: &AnchorState, layer: &Layer, clean: bool) -> Result<(), EngineError> {
+    pub(super) fn bring(&self, state: &AnchorState, layer: &Layer, clean: bool) -> Result<(), EngineError> {
         let row = encode_row(&self.key, state.commit)?;
         let rows = layer.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
         self.folder.write(rows.chain([(ANCHOR_ROW, Some(row.as_slice()))]))?;
         self.folder.sync()?;
+        self.bring_into_copy(layer, &row);
         self.anchor.write_slots(&self.key, state, clean)?;
         self.covered.store(state.commit, Ordering::Release);
         self.overlay_mut().drop_aside();
         Ok(())
     }
 
-    fn checkpointing(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn checkpointing(&self) -> MutexGuard<'_, ()> {
         self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

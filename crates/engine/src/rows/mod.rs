@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod group;
+mod live_compact;
 mod open;
 mod overlay;
 mod vet;
@@ -21,6 +22,7 @@ use crate::contract::{ANCHOR_ROW, check_batch};
 use crate::sled_folder::SledFolder;
 use crate::{Batch, Engine, EngineError, Row, Sizes, SledOptions, VerifyReport};
 use group::GroupCommit;
+use live_compact::Copying;
 use overlay::Overlay;
 
 /// Rows in sled, vouched for by an anchor outside it.
@@ -40,8 +42,8 @@ pub struct SledEngine {
     rows: Arc<Rows>,
 }
 
-/// What the background check of the digests shares with the engine. Locks are taken in the order `checkpointing`, `log`,
-/// `overlay`, sled's own.
+/// What the background check of the digests shares with the engine. Locks are taken in the order `compacting`, `checkpointing`, `log`,
+/// `overlay`, `copying`, sled's own.
 struct Rows {
     folder: SledFolder,
     anchor: AnchorFile,
@@ -63,6 +65,10 @@ struct Rows {
     row_count: AtomicU64,
     live_bytes: AtomicU64,
     closed: AtomicBool,
+    /// Held for the whole of a compaction.
+    compacting: Mutex<()>,
+    /// The copy that a compaction is making.
+    copying: RwLock<Option<Copying>>,
 }
 
 /// What a commit moves on.
@@ -92,6 +98,7 @@ impl SledEngine {
     /// Copies all rows into a fresh folder, which gives back the space of dead ones. Readers and writers wait.
     pub fn compact(&self) -> Result<(), EngineError> {
         let rows = &self.rows;
+        let _one = rows.compacting();
         rows.folder.poison().run(|| rows.checkpoint_and(false, |state| rows.compact(state)))
     }
 }
@@ -128,6 +135,11 @@ impl Engine for SledEngine {
 
     fn verify(&self) -> Result<VerifyReport, EngineError> {
         self.rows.verify()
+    }
+
+    fn compact_live(&self, watch: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, EngineError> {
+        self.rows.folder.poison().check()?;
+        self.rows.compact_live(watch)
     }
 
     fn sizes(&self) -> Result<Sizes, EngineError> {
@@ -172,6 +184,8 @@ impl Rows {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
+        // A compaction under way sees that, and clears up after itself.
+        let _one = self.compacting();
         let poison = self.folder.poison();
         let whole = poison.check().and_then(|()| self.vet(0..=u8::MAX >> 2));
         // The anchor goes first, since the folder may be another's once it is closed. Only both signs together count.
@@ -194,6 +208,10 @@ impl Rows {
                 None => Ok(()),
             }
         })
+    }
+
+    fn compacting(&self) -> MutexGuard<'_, ()> {
+        self.compacting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {

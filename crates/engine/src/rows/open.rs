@@ -51,6 +51,8 @@ pub(super) fn open(
         log: Mutex::new(Log { state, area: Area::default() }),
         unvetted: AtomicU64::new(if vetted { 0 } else { u64::MAX }),
         closed: AtomicBool::new(false),
+        compacting: Mutex::new(()),
+        copying: RwLock::default(),
     };
     compact_if_bloated(&rows)?;
     Ok(rows)

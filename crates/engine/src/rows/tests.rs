@@ -1,6 +1,7 @@
 //! Crashes between a commit's record and sled (docs/sled.md, "Anchor"), and readers beside checkpoints.
 
 mod crash;
+mod live_compact;
 mod model;
 mod readers;
 

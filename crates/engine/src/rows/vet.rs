@@ -135,6 +135,6 @@ pub(super) fn lost(prefix: u8) -> EngineError {
     }
 }
 
-fn all_prefixes() -> RangeInclusive<u8> {
+pub(super) fn all_prefixes() -> RangeInclusive<u8> {
     0..=u8::MAX >> 2
 }

@@ -7,6 +7,7 @@ mod baseline;
 mod check;
 mod compact;
 mod filter;
+mod fresh;
 pub(crate) mod fuzz;
 mod layout;
 mod live;
@@ -24,6 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 pub use baseline::Baseline;
 pub use check::check_sled_data;
 pub use filter::{deny_sync_file_range, sync_file_range_denied};
+pub(crate) use fresh::Fresh;
 pub use options::{SledMode, SledOptions, SledVerifier};
 pub(crate) use start::Found;
 
@@ -178,6 +180,18 @@ impl SledFolder {
     pub(crate) fn is_bloated(&self, live_bytes: u64) -> Result<bool, EngineError> {
         let disk = self.disk_bytes()?;
         Ok(disk > self.options.compact_over && disk > live_bytes.saturating_mul(5))
+    }
+
+    /// Whether the disk has so much room.
+    pub(crate) fn has_room_beside(&self, bytes: u64) -> Result<bool, EngineError> {
+        let disk = rustix::fs::statvfs(&self.layout.folder).map_err(std::io::Error::from);
+        let disk = disk.map_err(EngineError::io("ask for the room beside", &self.layout.folder))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize) > bytes)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.layout.folder
     }
 
     /// Says that what recovery left was found whole, so that the next unclean stop is copied anew.

@@ -23,6 +23,7 @@ use crate::audit;
 use crate::backup::Alone;
 use crate::backup::watch::Watched;
 use crate::chats::Conversations;
+use crate::compaction::Compaction;
 use crate::deletion;
 use crate::escrow;
 use crate::expiry::Expiry;
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     pub(crate) watched: Arc<Watched>,
     pub(crate) backing_up: Alone,
     pub(crate) escrow: escrow::Keeping,
+    pub(crate) compaction: Compaction,
     folder: Option<Folder>,
 }
 
@@ -163,6 +165,7 @@ impl Vault {
             watched,
             backing_up: Alone::default(),
             escrow,
+            compaction: Compaction::default(),
             folder,
         };
         // What an earlier run erased and did not certify any more.
@@ -182,7 +185,8 @@ impl Vault {
     /// # Errors
     /// Those of the stores; what was acknowledged is safe all the same.
     pub fn close(&self) -> Result<(), VaultError> {
-        let Inner { keyring, engine, blobs, folder, audit, .. } = &*self.inner;
+        let Inner { keyring, engine, blobs, folder, audit, compaction, .. } = &*self.inner;
+        compaction.stop();
         // The last changes are not left out. What goes wrong here was told by the status all along.
         if keyring.ill().is_empty()
             && let Err(error) = self.inner.escrow_step(true)

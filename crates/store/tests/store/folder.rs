@@ -12,7 +12,7 @@ use crate::world::{get, noise, person, put, text, texts};
 pub(crate) fn options() -> VaultOptions {
     // Without the binary's system call filter.
     let sled = SledOptions { mode: SledMode::Exclusive, cache_bytes: 8 << 20, ..SledOptions::default() };
-    VaultOptions { engine: EngineOptions { sled }, ..VaultOptions::default() }
+    VaultOptions { engine: EngineOptions { sled, ..EngineOptions::default() }, ..VaultOptions::default() }
 }
 
 fn open(dir: &Path) -> Result<Vault, VaultError> {

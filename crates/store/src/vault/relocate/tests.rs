@@ -26,7 +26,7 @@ struct Place {
 
 fn options() -> VaultOptions {
     let sled = SledOptions { mode: SledMode::Exclusive, cache_bytes: 8 << 20, ..SledOptions::default() };
-    VaultOptions { engine: EngineOptions { sled }, ..VaultOptions::default() }
+    VaultOptions { engine: EngineOptions { sled, ..EngineOptions::default() }, ..VaultOptions::default() }
 }
 
 fn content() -> Vec<u8> {
