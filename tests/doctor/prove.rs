@@ -85,6 +85,10 @@ impl Old {
         for person in erased {
             assert!(person["values"].as_u64().unwrap() >= 6 && person["opened"] == 0, "{found:#}");
             assert!(person["erased_at"].as_i64().unwrap() > 1_700_000_000, "{found:#}");
+            // The receipt that the report names is theirs to be shown.
+            let receipt = person["receipt"].as_str().unwrap();
+            let shown = server::run(&self.data(), &["--json", "receipt", "show", receipt]);
+            assert!(shown.code == Some(0) && shown.stdout.contains("erased"), "{shown:?}");
         }
         found
     }

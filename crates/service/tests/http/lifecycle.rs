@@ -25,12 +25,19 @@ fn a_stopped_service_leaves_a_vault_that_opens() {
     let token = service.token.clone();
     write!(
         slow,
-        "PUT /v1/subjects/alice/saves/g/late HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 4\r\n\r\nla"
+        "PUT /v1/subjects/alice/saves/g/late HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
     )
     .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    // The service asks for the body, so the request is under way; when it takes no more callers, it is stopping.
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    slow.read_exact(&mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&go_on));
+    slow.write_all(b"la").unwrap();
+    let address = slow.peer_addr().unwrap();
     let ending = std::thread::spawn(move || service.stop());
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    while std::net::TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
     slow.write_all(b"te").unwrap();
     let mut answer = String::new();
     slow.read_to_string(&mut answer).unwrap();
