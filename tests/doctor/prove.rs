@@ -215,3 +215,29 @@ fn a_run_that_shows_nothing_says_so() {
     let log = server::run(&old.data(), &["log", "verify"]);
     assert_eq!(log.code, Some(0), "{log:?}");
 }
+
+/// Erasing any share erases the root: so one that was copied is worth nothing by itself.
+#[test]
+fn of_a_split_root_one_old_share_opens_nothing_and_both_do() {
+    let old = Old { place: tempfile::tempdir().unwrap() };
+    fs::create_dir(old.path("disk")).unwrap();
+    let second = old.path("disk/root.cell");
+    let service =
+        Server::try_start(&server::binary(), &old.data(), &["--cell", second.to_str().unwrap()]).unwrap();
+    for user in ["ann", "bob"] {
+        service.client().put_subject(user, &Default::default(), false).unwrap();
+        save(&service.client(), user, "small", user.as_bytes());
+    }
+    assert_eq!(service.stop().code, Some(0));
+    copy(&old.data(), &old.path("old"));
+    copy(&old.path("disk"), &old.path("old-disk"));
+    assert!(server::erase(&old.data(), "bob"));
+
+    let (code, found) = old.prove(&["old"]);
+    assert_eq!((code, &found["verdict"]), (Some(0), &"proved".into()), "{found:#}");
+    assert!(found["copies"][0]["shares"].as_u64().unwrap() > 0 && found["roots"].as_u64().unwrap() > 1);
+    let (code, found) = old.prove(&["old", "old-disk"]);
+    assert_eq!((code, &found["verdict"]), (Some(5), &"opens".into()), "{found:#}");
+    let both = [old.path("old-disk/root.cell"), old.path("old/root.cell")];
+    assert_eq!(found["destroy"], serde_json::json!(both), "{found:#}");
+}
