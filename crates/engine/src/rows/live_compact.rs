@@ -118,7 +118,8 @@ impl Rows {
     fn change_over(&self) -> Result<Option<Fresh>, EngineError> {
         // All but what the last checkpoint brings.
         self.in_copy(|copying| copying.fresh.settle())?;
-        let changed = self.folder.poison().run(|| {
+
+        self.folder.poison().run(|| {
             self.checkpoint_and(false, |_| {
                 if let Err(error) = self.in_copy(|copying| copying.fresh.settle()) {
                     return Ok(Err(error));
@@ -126,8 +127,7 @@ impl Rows {
                 let Some(copying) = self.copying_mut().take() else { return Ok(Ok(None)) };
                 self.folder.move_to(copying.fresh).map(|old| Ok(Some(old)))
             })
-        })?;
-        changed
+        })?
     }
 
     /// Called within a checkpoint, when sled has its rows.

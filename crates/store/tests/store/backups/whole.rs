@@ -135,7 +135,7 @@ fn what_is_kept_is_whole_and_what_nobody_needs_goes() {
     let full =
         backups.create(&place, &NewBackup { full: true, ..NewBackup::default() }, &mut |_| ()).unwrap();
     let pruned = backups.prune(&place, KeepBackups { last: Some(1), days: None }).unwrap();
-    assert_eq!(pruned.kept, [full.id.clone()]);
+    assert_eq!(pruned.kept, std::slice::from_ref(&full.id));
     assert!(pruned.segments >= 6 && place.names("segment-").len() == 1, "{pruned:?}");
     drop((ann, backups, vault));
     let (_, vault) = bring_back(&mut world, &place, None, false).unwrap();
