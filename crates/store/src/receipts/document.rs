@@ -98,7 +98,7 @@ pub struct Keys {
     pub cell_class: String,
     /// Root cells: erasing any one of them is enough.
     pub cells: u32,
-    /// Copies of the key pages that were rewritten.
+    /// Copies that the vault keeps of its key pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirrors: Option<u32>,
     /// Readers and writers that were stopped, and waited for until they had wiped their keys.
