@@ -1,5 +1,6 @@
 //! A witness on another machine: it keeps the newest checkpoint it saw, and signs only what contains it.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use data_encoding::BASE64;
@@ -122,6 +123,12 @@ impl Witness<'_> {
     /// # Errors
     /// [`VaultError::Log`], and then nothing is signed or kept.
     pub fn cosign(&self, proof: &ConsistencyProof, time: u64) -> Result<Note, VaultError> {
+        // Two at a time could both judge by what was seen, and the later one put the shorter log in the place of the longer.
+        let mut alone = self.file.as_os_str().to_owned();
+        alone.push(".lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&alone);
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock));
+        let _alone = lock.map_err(VaultError::io("locking what the witness saw", self.file))?;
         let seen = match self.seen()? {
             Seen::Nothing => {
                 let empty = super::root(&[]);
