@@ -179,3 +179,21 @@ fn another_region_and_another_vault_are_refused() {
     );
     assert!(matches!(other.backups().list(&place), Err(VaultError::Invalid { .. })));
 }
+
+/// The corpora were written by a script that shares no code with this: what is stored is what docs/formats.md says, and stays so.
+#[test]
+fn the_formats_are_frozen() {
+    let corpora = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let mut compared = 0;
+    for (name, _, seeds) in oubliette_store::fuzzing::TARGETS {
+        if !name.starts_with("backup_") {
+            continue;
+        }
+        for (number, seed) in seeds().into_iter().enumerate() {
+            let path = corpora.join(name).join(format!("seed-{number:02}"));
+            assert!(std::fs::read(&path).unwrap() == seed, "{}", path.display());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 8);
+}
