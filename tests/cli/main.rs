@@ -7,6 +7,7 @@ mod backup;
 mod credentials;
 mod deletion;
 mod receipts;
+mod escrow;
 mod requests;
 
 use std::{
