@@ -6,8 +6,8 @@ mod audit;
 mod backup;
 mod credentials;
 mod deletion;
-mod receipts;
 mod escrow;
+mod receipts;
 mod requests;
 
 use std::{

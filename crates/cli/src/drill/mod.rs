@@ -6,6 +6,7 @@ mod cell;
 mod escrow;
 mod mirror;
 mod no_escrow;
+mod receipts;
 mod scene;
 
 use std::path::Path;
@@ -44,11 +45,13 @@ pub(crate) enum Drill {
     Escrow,
     /// All keys are lost, without an escrow: everything is lost, and was said to be beforehand
     NoEscrow,
+    /// What is left to show of an erasure verifies without the vault
+    Receipts,
     /// All of them, one after the other
     All,
 }
 
-const EACH: [Drill; 4] = [Drill::Mirror, Drill::Cell, Drill::Escrow, Drill::NoEscrow];
+const EACH: [Drill; 5] = [Drill::Mirror, Drill::Cell, Drill::Escrow, Drill::NoEscrow, Drill::Receipts];
 
 impl Drill {
     /// The drills that this one stands for.
@@ -62,6 +65,7 @@ impl Drill {
             Self::Cell => "cell",
             Self::Escrow => "escrow",
             Self::NoEscrow => "no-escrow",
+            Self::Receipts => "receipts",
             Self::All => "all",
         }
     }
@@ -72,6 +76,7 @@ impl Drill {
             Self::Cell => cell::run(stage),
             Self::Escrow => escrow::run(stage),
             Self::NoEscrow => no_escrow::run(stage),
+            Self::Receipts => receipts::run(stage),
             Self::All => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use oubliette_store::escrow::holder::{self, OpenedShare};
 use oubliette_store::escrow::{EscrowPlace, EscrowPlan, HolderCard, HolderStatement};
-use oubliette_store::{Clock, RecoverFrom, RecoveredVault, Vault, VaultError, VaultOptions};
+use oubliette_store::{Clock, ReceiptState, RecoverFrom, RecoveredVault, Vault, VaultError, VaultOptions};
 use tempfile::TempDir;
 
 use crate::folder::options as plain;
@@ -278,6 +278,13 @@ fn windows_pass_keys_are_destroyed_and_then_an_erasure_is_final() {
     let newest = world.place().roots().unwrap();
     assert!(newest.iter().all(|(_, blob)| blob.head.window == 2), "older windows are let go of");
     let bob = erase("bob");
+    let is_final = |user: &str| {
+        vault.sweep(1000).unwrap();
+        let receipts = vault.receipts_of_user(user).unwrap();
+        assert!(receipts.iter().any(|(state, _)| *state == ReceiptState::Erased), "{user}");
+        receipts.iter().any(|(state, _)| *state == ReceiptState::Final)
+    };
+    assert!(!is_final("ann"), "its window is over, its keys are not destroyed");
 
     // Of three holders two say so: the one key that is left says nothing.
     let one = world.destroy(0, 1);
@@ -287,6 +294,7 @@ fn windows_pass_keys_are_destroyed_and_then_an_erasure_is_final() {
     assert_eq!(finality(ann), Some(first_end));
     let second_end = first_end + 7 * 24 * 3600;
     assert_eq!(finality(bob), Some(second_end));
+    assert!(is_final("ann") && !is_final("bob"), "bob's window is not over");
     assert!(world.shares(&[0]).is_ok(), "of window 2");
 
     // No keys for window 3: nothing goes into escrow, and it is said; with a card it goes on.
