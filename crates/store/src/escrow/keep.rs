@@ -20,6 +20,8 @@ pub(crate) struct Keeping {
     /// Where the set-up stands, or would.
     path: Option<PathBuf>,
     setup: Mutex<Option<Setup>>,
+    /// Held while a root is sealed, which may take as long as the escrow's disk pleases. Whoever asks how it is does not wait for that.
+    alone: Mutex<()>,
     last: Mutex<Last>,
 }
 
@@ -112,20 +114,27 @@ impl Inner {
     /// Seals the root if it has changed, or if a new window has begun; unless `at_once`, not more often than every ten seconds. A failure is noted,
     /// for status and readiness, and answered.
     pub(crate) fn escrow_step(&self, at_once: bool) -> Result<(), VaultError> {
+        if self.escrow.setup()?.is_none() {
+            return Ok(());
+        }
+        let _alone = lock(&self.escrow.alone);
         let Some(setup) = self.escrow.setup()? else { return Ok(()) };
-        let mut last = self.escrow.last();
         let now = self.now();
-        if !at_once && last.tried.is_some_and(|tried| now >= tried && now - tried < TOGETHER) {
-            return Ok(());
-        }
         let window = setup.window_at(seconds(now));
-        let current = (self.keyring.generation(), window);
-        if last.sealed.is_some_and(|(generation, window, _)| (generation, window) == current) {
-            last.problem = None;
-            return Ok(());
+        {
+            let mut last = self.escrow.last();
+            if !at_once && last.tried.is_some_and(|tried| now >= tried && now - tried < TOGETHER) {
+                return Ok(());
+            }
+            let current = (self.keyring.generation(), window);
+            if last.sealed.is_some_and(|(generation, window, _)| (generation, window) == current) {
+                last.problem = None;
+                return Ok(());
+            }
+            last.tried = Some(now);
         }
-        last.tried = Some(now);
         let sealed = self.seal(window);
+        let mut last = self.escrow.last();
         last.problem = sealed.as_ref().err().map(ToString::to_string);
         let (generation, made, lost) = sealed?;
         last.sealed = Some((generation, window, made));
