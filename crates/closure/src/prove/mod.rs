@@ -44,6 +44,9 @@ impl Question {
     pub const MOST_TRIALS: u64 = 50_000_000;
 }
 
+/// Closed values that are held in memory while something of unknown use is tried on all of them; of 4 KiB at most, mostly of some hundred bytes.
+const MOST_IN_MEMORY: u64 = 200_000;
+
 /// Tries everything. `progress` is told what is being done and how far it came.
 ///
 /// # Errors
@@ -170,7 +173,7 @@ impl<'a> Search<'a> {
         let closed = self.values.closed().len() as u64;
         // A seed is tried at each node above a leaf: some 25, with as many steps below.
         let trials = keys.len() as u64 * (self.walk.closed() + closed * 60);
-        if trials > self.question.most_trials {
+        if trials > self.question.most_trials || closed > MOST_IN_MEMORY {
             self.left_out.push(format!(
                 "{} strings that may be keys, on everything: about {trials} trials",
                 keys.len()
@@ -203,7 +206,7 @@ impl<'a> Search<'a> {
         let keys = std::mem::take(&mut self.values.keys);
         let closed = self.values.closed().len() as u64;
         let trials = (keys.len() as u64 + lost.len() as u64 * 60) * closed;
-        if trials > self.question.most_trials {
+        if trials > self.question.most_trials || (!lost.is_empty() && closed > MOST_IN_MEMORY) {
             self.left_out.push(format!("every leaf key on every closed value: {trials} trials"));
             return Ok(());
         }

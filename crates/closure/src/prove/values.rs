@@ -86,14 +86,16 @@ impl<'a> Values<'a> {
         Ok(opened)
     }
 
-    /// Seeds or leaf keys of unknown place, on every row that is closed.
+    /// Seeds or leaf keys of unknown place, on every row that is closed. All of those are in memory meanwhile.
     pub(super) fn anywhere(&mut self, keys: &HashSet<Key>) -> Result<Vec<(Key, Opened)>, ProveError> {
-        let closed = self.closed();
-        let mut trie = Trie::default();
-        for (at, (handle, number)) in closed.iter().enumerate() {
-            if let Some(row) = self.row(handle, *number) {
-                trie.insert(&row.place.path(), at);
-            }
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut trie, mut closed) = (Trie::default(), Vec::new());
+        for (handle, number) in self.closed() {
+            let Some(row) = self.row(&handle, number) else { continue };
+            trie.insert(&row.place.path(), closed.len());
+            closed.push((handle, number, row.place, self.sources.read(&row.value)?));
         }
         let mut opened = Vec::new();
         for loose in keys {
@@ -102,8 +104,12 @@ impl<'a> Values<'a> {
                 node.descend(loose, &mut |key, numbers| tries.push((key, numbers.to_vec())));
             }
             for (key, numbers) in tries {
-                for (handle, number) in numbers.into_iter().filter_map(|at| closed.get(at)) {
-                    opened.extend(self.attempt(*handle, *number, &key)?.map(|found| (*loose, found)));
+                for (handle, number, place, value) in numbers.into_iter().filter_map(|at| closed.get(at)) {
+                    let Some((mut sealed, _)) = read_row(place, value, self.vault) else { continue };
+                    self.trials += sealed.attempt(&key);
+                    if sealed.open.is_some() {
+                        opened.extend(self.attempt(*handle, *number, &key)?.map(|found| (*loose, found)));
+                    }
                 }
             }
         }
@@ -114,7 +120,16 @@ impl<'a> Values<'a> {
     pub(super) fn everywhere(&mut self, keys: &HashSet<Key>) -> Result<Vec<Opened>, ProveError> {
         let mut opened = Vec::new();
         for (handle, number) in self.closed() {
-            for key in keys {
+            let Some(row) = self.row(&handle, number) else { continue };
+            let value = self.sources.read(&row.value)?;
+            let Some((mut sealed, _)) = read_row(&row.place, &value, self.vault) else { continue };
+            let mut trials = 0;
+            let key = keys.iter().find(|key| {
+                trials += sealed.attempt(key);
+                sealed.open.is_some()
+            });
+            self.trials += trials;
+            if let Some(key) = key {
                 opened.extend(self.attempt(handle, number, key)?);
             }
         }
