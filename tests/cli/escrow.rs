@@ -26,7 +26,7 @@ fn newest_root(store: &Path) -> String {
 fn every_drill_passes() {
     let folder = tempfile::tempdir().unwrap();
     let output = oubliette(folder.path(), &["drill", "all"]);
-    ended(&output, 0, "5 passed: mirror, cell, escrow, no-escrow, receipts");
+    ended(&output, 0, "6 passed: mirror, cell, escrow, no-escrow, restore, receipts");
     assert!(
         fs::read_dir(folder.path()).unwrap().next().is_none(),
         "a drill touches nothing of the operator's"

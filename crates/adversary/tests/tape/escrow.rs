@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use oubliette_adversary::{Canary, Evidence, Leak, MemoryGround, Report, World, close, judge};
-use oubliette_store::escrow::{EscrowPlan, holder};
+use oubliette_store::escrow::{EscrowPlan, NOT_FINAL, holder};
 use oubliette_store::{PutOptions, SubjectFacts, VaultOptions};
 
 const HOLDERS: [&str; 3] = ["one", "two", "three"];
@@ -94,7 +94,7 @@ fn a_window_is_open_to_its_holders_and_shut_after_its_end() {
     // The window ends: another is sealed to, two holders destroy their keys and say so.
     scene.world.advance(7 * 24 * 3600);
     vault.escrow().seal_now().unwrap();
-    assert_eq!(vault.escrow().final_after(erased_in).unwrap(), Some(i64::MAX));
+    assert_eq!(vault.escrow().final_after(erased_in).unwrap(), Some(NOT_FINAL));
     let destroyed = &HOLDERS[..2];
     let statement = |name: &&str| holder::destroy(&folder.path().join(name), 1, end).unwrap();
     let statements: Vec<_> = destroyed.iter().map(statement).collect();

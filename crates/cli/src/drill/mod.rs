@@ -7,6 +7,7 @@ mod escrow;
 mod mirror;
 mod no_escrow;
 mod receipts;
+mod restore;
 mod scene;
 
 use std::path::Path;
@@ -45,13 +46,16 @@ pub(crate) enum Drill {
     Escrow,
     /// All keys are lost, without an escrow: everything is lost, and was said to be beforehand
     NoEscrow,
+    /// Rows come back from a backup that is older than an erasure: the erased stay noise
+    Restore,
     /// What is left to show of an erasure verifies without the vault
     Receipts,
     /// All of them, one after the other
     All,
 }
 
-const EACH: [Drill; 5] = [Drill::Mirror, Drill::Cell, Drill::Escrow, Drill::NoEscrow, Drill::Receipts];
+const EACH: [Drill; 6] =
+    [Drill::Mirror, Drill::Cell, Drill::Escrow, Drill::NoEscrow, Drill::Restore, Drill::Receipts];
 
 impl Drill {
     /// The drills that this one stands for.
@@ -65,6 +69,7 @@ impl Drill {
             Self::Cell => "cell",
             Self::Escrow => "escrow",
             Self::NoEscrow => "no-escrow",
+            Self::Restore => "restore",
             Self::Receipts => "receipts",
             Self::All => "all",
         }
@@ -76,6 +81,7 @@ impl Drill {
             Self::Cell => cell::run(stage),
             Self::Escrow => escrow::run(stage),
             Self::NoEscrow => no_escrow::run(stage),
+            Self::Restore => restore::run(stage),
             Self::Receipts => receipts::run(stage),
             Self::All => Ok(()),
         }

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 /// A root in escrow, as it is stored.
 pub use oubliette_keyring::{EscrowBlob, EscrowHead};
 
+pub use finality::NOT_FINAL;
 pub use card::{HolderCard, HolderStatement, WindowKey};
 pub(crate) use keep::Keeping;
 pub use place::EscrowPlace;
@@ -98,7 +99,7 @@ impl Escrow<'_> {
     }
 
     /// When nobody can bring back any more what generation `generation` was the first not to open: seconds since the Unix epoch; `None` if it was never in escrow;
-    /// [`i64::MAX`] while statements are missing that a window's keys were destroyed ([`Escrow::status`] says whose).
+    /// [`NOT_FINAL`] while statements are missing that a window's keys were destroyed ([`Escrow::status`] says whose).
     ///
     /// # Errors
     /// If the set-up cannot be read.

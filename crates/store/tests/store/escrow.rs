@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oubliette_store::escrow::holder::{self, OpenedShare};
-use oubliette_store::escrow::{EscrowPlace, EscrowPlan, HolderCard, HolderStatement};
+use oubliette_store::escrow::{EscrowPlace, EscrowPlan, HolderCard, HolderStatement, NOT_FINAL};
 use oubliette_store::{Clock, ReceiptState, RecoverFrom, RecoveredVault, Vault, VaultError, VaultOptions};
 use tempfile::TempDir;
 
@@ -269,7 +269,7 @@ fn windows_pass_keys_are_destroyed_and_then_an_erasure_is_final() {
 
     // The window ends. Until its keys are destroyed nothing is final, whatever the date.
     world.days(7);
-    assert_eq!(finality(ann), Some(i64::MAX));
+    assert_eq!(finality(ann), Some(NOT_FINAL));
     let status = vault.escrow().status().unwrap();
     assert_eq!((status.window, status.sealed.is_some()), (2, true));
     assert!(status.problems.iter().any(|p| p.contains("window 1") && p.contains("cleo")), "{status:?}");
@@ -289,7 +289,7 @@ fn windows_pass_keys_are_destroyed_and_then_an_erasure_is_final() {
     // Of three holders two say so: the one key that is left says nothing.
     let one = world.destroy(0, 1);
     vault.escrow().rotate(&[], std::slice::from_ref(&one)).unwrap();
-    assert_eq!(finality(ann), Some(i64::MAX));
+    assert_eq!(finality(ann), Some(NOT_FINAL));
     vault.escrow().rotate(&[], &[one, world.destroy(1, 1)]).unwrap();
     assert_eq!(finality(ann), Some(first_end));
     let second_end = first_end + 7 * 24 * 3600;
