@@ -23,7 +23,7 @@ fn a_deletion_is_asked_for_taken_back_approved_by_another_and_listed() {
     ended(&served.run(&["deletion", "show", "bob"], b""), 3, "no such deletion");
     ended(&served.run(&["deletion", "list"], b""), 0, "alice\tcooling_off\t");
     ended(&served.run(&["deletion", "run"], b""), 0, "0 erased, 0 held");
-    ended(&served.run(&["deletion", "cancel", "alice"], b""), 4, "not confirmed");
+    ended(&served.run(&["deletion", "cancel", "alice"], b""), 2, "--yes");
     ended(&served.run(&["deletion", "cancel", "alice", "--yes"], b""), 0, "cancelled");
     ended(&served.run(&["deletion", "cancel", "alice", "--yes"], b""), 3, "no such deletion");
 
