@@ -45,6 +45,9 @@ impl Old {
         }
         // While it runs: the newest rows may stand in the anchor's redo area alone.
         copy(&old.data(), &old.path("running"));
+        let place = old.path("backups").display().to_string();
+        let made = server::run(&old.data(), &["backup", "create", "--to", &place]);
+        assert_eq!(made.code, Some(0), "{made:?}");
         assert_eq!(service.stop().code, Some(0));
         copy(&old.data(), &old.path("old"));
         assert!(server::erase(&old.data(), "bob") && server::erase(&old.data(), "dan"));
@@ -240,4 +243,10 @@ fn of_a_split_root_one_old_share_opens_nothing_and_both_do() {
     assert_eq!((code, &found["verdict"]), (Some(5), &"opens".into()), "{found:#}");
     let both = [old.path("old-disk/root.cell"), old.path("old/root.cell")];
     assert_eq!(found["destroy"], serde_json::json!(both), "{found:#}");
+}
+
+#[test]
+fn a_backup_of_before_opens_for_the_living_alone() {
+    let old = Old::new();
+    old.is_proved(&["backups"]);
 }

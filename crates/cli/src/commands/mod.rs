@@ -14,7 +14,7 @@ mod hold;
 mod incident;
 mod log;
 mod move_vault;
-mod prove;
+pub(crate) mod prove;
 mod receipt;
 mod record;
 mod request;

@@ -19,7 +19,8 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), DrillError> {
 
     let new = stage.dir.join("new");
     let report = restore_backup(place.as_ref(), None, &new, &dir, stage.options, &mut |_| ())?;
-    let counts = [RestoredState::Whole, RestoredState::Noise, RestoredState::Newer].map(|state| report.count(state));
+    let counts =
+        [RestoredState::Whole, RestoredState::Noise, RestoredState::Newer].map(|state| report.count(state));
     claim(counts == [2, 1, 1], format!("of two whole, one noise and one newer it says {counts:?}"))?;
     stage.say("2. The rows are restored into another folder; the keys move there, and the old folder opens no more.");
     claim(Vault::open(&dir, stage.options.clone()).is_err(), "the vault that was left opens still")?;

@@ -2,13 +2,24 @@
 //!
 //! Every step checks what it says; the first thing that is not so ends the tour with an error.
 
-use std::{fs, path::Path};
-
-use oubliette_store::{
-    Body, ConsentGiven, ErasureOutcome, NewBackup, NewMessage, PutOptions, RestoredState, S3Options, Subject,
-    SubjectFacts, Vault, VaultError, VaultOptions, Window, open_backup_store, public_key, restore_backup,
-    verify_receipt,
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
 };
+
+use oubliette_closure::{ProveError, Verdict, prove};
+use oubliette_store::{
+    Body, Clock, ConsentGiven, NewBackup, NewDeletion, NewMessage, PutOptions, ReceiptId, ReceiptState,
+    RestoredState, S3Options, Subject, SubjectFacts, Vault, VaultError, VaultLock, VaultOptions, Window,
+    open_backup_store, public_key, restore_backup, verify_receipt,
+};
+
+use crate::commands::prove::question;
 
 mod samples;
 
@@ -24,6 +35,9 @@ pub(crate) enum TourError {
     /// A sample of the repository does not parse.
     #[error("a sample is unusable: {0}")]
     Sample(#[from] serde_json::Error),
+    /// The old copies could not be read.
+    #[error("the tour's old copies could not be searched: {0}")]
+    Prove(#[from] ProveError),
     /// The story was not true.
     #[error("the tour found what it must not find: {0}")]
     Untrue(String),
@@ -35,12 +49,30 @@ const SLOT: &str = "islands";
 const LEAVES: &str = "mira";
 const STAYS: &str = "yun";
 
+/// The machine's clock, which the tour turns forward.
+struct Turned {
+    started: SystemTime,
+    ahead: AtomicU64,
+}
+
+const DAY: u64 = 24 * 3600 * 1_000_000;
+
+impl Clock for Turned {
+    fn now_micros(&self) -> u64 {
+        let now = self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+            + self.started.elapsed().unwrap_or_default();
+        u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_add(self.ahead.load(Ordering::SeqCst))
+    }
+}
+
 /// Tells the story through `say`, in a folder below `scratch`.
 pub(crate) fn run(
     scratch: &Path,
     options: &VaultOptions,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), TourError> {
+    let clock = Arc::new(Turned { started: SystemTime::now(), ahead: AtomicU64::new(0) });
+    let options = &VaultOptions { clock: Some(clock.clone()), ..options.clone() };
     let folder = scratch.join("vault");
     let vault = Vault::create(&folder, options.clone())?;
     say("1. Two players store what they have: real saves of a game, a chat, a Steam account.");
@@ -79,26 +111,38 @@ pub(crate) fn run(
     let stolen = scratch.join("stolen");
     copy_folder(&folder, &stolen)?;
 
-    say(&format!("3. {LEAVES} leaves. One root change:"));
+    say(&format!("3. {LEAVES} asks to leave."));
     let vault = Vault::open(&folder, options.clone())?;
-    let Some(ErasureOutcome::Erased(mut record)) = vault.erase(&[LEAVES])?.into_iter().next() else {
-        return Err(TourError::Untrue(format!("{LEAVES} could not be erased")));
-    };
-    let (receipt, salt) = (record.receipt.take(), record.salt.take());
-    for line in serde_json::to_string_pretty(&record)?.lines() {
-        say(&format!("   {line}"));
+    let wish = NewDeletion { reason: "account_closed".to_owned(), ..NewDeletion::default() };
+    let asked = vault.request_deletion(LEAVES, &wish)?;
+    let salt = asked.salt.ok_or_else(|| TourError::Untrue("a request told no salt".to_owned()))?;
+    say(&format!(
+        "   For {} days it can be taken back, and everything is there. Then the clock is turned a week forward, and the job runs:",
+        asked.deletion.seconds_left.div_ceil(86_400)
+    ));
+    check_whole(&vault, LEAVES, &account)?;
+    clock.ahead.fetch_add(7 * DAY + DAY / 24, Ordering::SeqCst);
+    let run = vault.run_deletions(&mut |_| ())?;
+    if run.erased != 1 {
+        return Err(TourError::Untrue(format!("the job erased {} people", run.erased)));
     }
-    let (Some(receipt), Some(salt)) = (receipt, salt) else {
+    let receipts = vault.receipts_of_user(LEAVES)?;
+    let states: Vec<&str> = receipts.iter().map(|(state, _)| state.as_str()).collect();
+    let erased = receipts.iter().find(|(state, _)| *state == ReceiptState::Erased);
+    let Some((_, id)) = erased else {
         return Err(TourError::Untrue("an erasure has no receipt".to_owned()));
     };
+    let id = ReceiptId::parse(id).ok_or_else(|| TourError::Untrue("a receipt has no name".to_owned()))?;
+    let receipt = vault.receipt(&id)?;
+    say(&format!("   One root change. Receipts: {}. The first one:", states.join(", ")));
+    receipt.lines().for_each(|line| say(&format!("   | {line}")));
     let key = public_key(&folder.join("ledger"))?;
-    let checked = verify_receipt(&receipt, &key, None, &[], Some((LEAVES, &salt)))
+    verify_receipt(&receipt, &key, None, &[], Some((LEAVES, &salt)))
         .map_err(|faults| TourError::Untrue(faults.join("; ")))?;
-    say(&format!("   Its receipt {} is signed by", checked.receipt.receipt));
-    say(&format!("   {key},"));
     say(&format!(
-        "   names nobody, is about {LEAVES} for whoever has the salt, and stands in the public log. So says a check without the vault."
+        "   It names nobody, is about {LEAVES} for whoever has the salt, and stands in the public log: verified without the vault, by the key"
     ));
+    say(&format!("   {key}"));
     check_gone(&vault)?;
     check_whole(&vault, STAYS, &account)?;
     check_conversation(&vault, &chat)?;
@@ -114,6 +158,23 @@ pub(crate) fn run(
         Ok(_) => return Err(TourError::Untrue("the old copy opened with today's secret".into())),
         Err(error) => say(&format!("   It does not open: {error}")),
     }
+
+    say(
+        "   So the adversary is given everything: the old copy, the backup, and every secret that the vault has today.",
+    );
+    let lock = VaultLock::of(&folder)?;
+    let old = [stolen, scratch.join("backups")];
+    let asked = question(&folder, options, &old).map_err(|error| TourError::Untrue(error.to_string()))?;
+    let proof = prove(&asked, &mut |_, _| ())?;
+    drop(lock);
+    let gone: u64 = proof.erased.iter().map(|person| person.values).sum();
+    if proof.verdict != Verdict::Proved || proof.erased.len() != 1 || gone == 0 {
+        return Err(TourError::Untrue(format!("on the old copies: {:?}", proof.verdict)));
+    }
+    say(&format!(
+        "   {} of {} values of {STAYS}'s open (that is the control), of {LEAVES}'s {gone} none: `oubliette prove` does this on copies of yours.",
+        proof.control_opened, proof.control_values
+    ));
 
     say(
         "5. The disk of the rows is lost. The operator restores the backup; the keys are those of today, and move with the vault.",

@@ -25,8 +25,8 @@ use std::path::PathBuf;
 /// A root in escrow, as it is stored.
 pub use oubliette_keyring::{EscrowBlob, EscrowHead};
 
-pub use finality::NOT_FINAL;
 pub use card::{HolderCard, HolderStatement, WindowKey};
+pub use finality::NOT_FINAL;
 pub(crate) use keep::Keeping;
 pub use place::EscrowPlace;
 pub(crate) use setup::Setup;

@@ -73,7 +73,12 @@ fn why(proof: &Proof) -> String {
     )
 }
 
-fn question(data: &Path, options: &VaultOptions, copies: &[PathBuf]) -> Result<Question, CliError> {
+/// What is asked of these copies, for the vault in `data`.
+pub(crate) fn question(
+    data: &Path,
+    options: &VaultOptions,
+    copies: &[PathBuf],
+) -> Result<Question, CliError> {
     let cells = VaultCells::of(data, options)?;
     let cells = cells.ok_or_else(|| CliError::Usage(format!("{} holds no vault", data.display())))?;
     let vault = data_encoding::HEXLOWER.decode(cells.vault.as_bytes()).ok().and_then(|id| id.try_into().ok());
