@@ -21,6 +21,11 @@ fn save(client: &Client, user: &str, slot: &str, bytes: &[u8]) {
     client.put_save(user, "doom", slot, &mut &*bytes, &SaveOptions::default()).unwrap();
 }
 
+/// Needs a blob, and is shorter than one chunk of its sealed body.
+fn middle() -> Vec<u8> {
+    large().split_off(233_000)
+}
+
 /// Does not compress, and needs a blob.
 fn large() -> Vec<u8> {
     (0..30_000_u64)
@@ -37,6 +42,7 @@ impl Old {
             client.put_subject(user, &Default::default(), false).unwrap();
             save(&client, user, "small", user.as_bytes());
             save(&client, user, "large", &large());
+            save(&client, user, "middle", &middle());
             save(&client, user, "forgotten", b"soon");
         }
         for (from, to) in [("ann", "bob"), ("bob", "ann"), ("cat", "dan")] {

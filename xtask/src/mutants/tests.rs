@@ -11,11 +11,13 @@ use std::{
 
 const TABLE: &str = "docs/adversary.md";
 /// What the standard library says where an assertion has no words of its own.
-const STANDARD: [&str; 4] = [
+const STANDARD: [&str; 6] = [
     "assertion `left == right` failed",
     "assertion `left != right` failed",
     "assertion failed: ",
+    "called `Result::unwrap()` on an `Err` value",
     "called `Result::unwrap()`",
+    "called `Result::unwrap_err()` on an `Ok` value",
 ];
 
 fn mutations() -> Vec<Mutation> {

@@ -169,7 +169,10 @@ pub(crate) fn run(
     drop(lock);
     let gone: u64 = proof.erased.iter().map(|person| person.values).sum();
     if proof.verdict != Verdict::Proved || proof.erased.len() != 1 || gone == 0 {
-        return Err(TourError::Untrue(format!("on the old copies: {:?}", proof.verdict)));
+        return Err(TourError::Untrue(format!(
+            "on the old copies: {:?}, {} of {} living values open",
+            proof.verdict, proof.control_opened, proof.control_values
+        )));
     }
     say(&format!(
         "   {} of {} values of {STAYS}'s open (that is the control), of {LEAVES}'s {gone} none: `oubliette prove` does this on copies of yours.",

@@ -201,7 +201,7 @@ impl<'a> Values<'a> {
     /// Where a body may lie: beside its row in a backup, or in any pack of the number that its reference names.
     fn bodies(&self, row: &Row, blob: &[u8]) -> Vec<Vec<Spot>> {
         let mut places: Vec<Vec<Spot>> = row.body.iter().map(|spot| vec![beginning(spot)]).collect();
-        let extents = extents(blob);
+        let (extents, length) = extents(blob);
         let packs: BTreeSet<u32> = extents.iter().map(|(pack, ..)| *pack).collect();
         // Each set of packs of one folder; a reference names few.
         let folders: BTreeSet<_> = packs
@@ -215,9 +215,12 @@ impl<'a> Values<'a> {
                 let files = self.found.packs.get(pack)?;
                 files.iter().copied().find(|file| self.sources.path(*file).parent() == Some(folder))
             };
+            // What stands behind the end of a body in its last block is no part of it.
+            let mut left = length;
             let spots = extents.iter().map(|(pack, first, blocks)| {
-                let length =
-                    u32::try_from(u64::from(*blocks) * BLOCK).unwrap_or(u32::MAX).min(BEGINNING as u32);
+                let here = (u64::from(*blocks) * BLOCK).min(left);
+                left -= here;
+                let length = u32::try_from(here).unwrap_or(u32::MAX).min(BEGINNING as u32);
                 Some(Spot::At { file: in_folder(pack)?, offset: u64::from(*first) * BLOCK, length })
             });
             // As many extents from the front as the beginning needs.
@@ -236,11 +239,12 @@ fn beginning(spot: &Spot) -> Spot {
     }
 }
 
-/// Of a blob reference: pack, first block, blocks.
-fn extents(blob: &[u8]) -> Vec<(u32, u32, u32)> {
+/// Of a blob reference: pack, first block and blocks of each extent, and the length in bytes.
+fn extents(blob: &[u8]) -> (Vec<(u32, u32, u32)>, u64) {
     let mut fields = Fields(blob);
     let count = fields.u8().and_then(|_version| fields.u8()).unwrap_or(0);
-    (0..count).map_while(|_| Some((fields.u32()?, fields.u32()?, fields.u32()?))).collect()
+    let extents = (0..count).map_while(|_| Some((fields.u32()?, fields.u32()?, fields.u32()?))).collect();
+    (extents, fields.u64().unwrap_or(0))
 }
 
 /// The salt of the body, from a head's plaintext; `None` if there is no body.

@@ -180,7 +180,9 @@ fn the_document_says_where_keys_are_taken() {
             let write = ["put", "post", "delete"].contains(&method.as_str());
             assert!(!has || write, "{method} {path}");
             taken += u64::from(has);
-            assert_eq!(has, operation["responses"]["422"].is_object(), "{method} {path}");
+            // 422 is a key that came with another request; a checkpoint that nobody known signed is the one other thing that is well formed and wrong.
+            let other = path == "/v1/log/checkpoint";
+            assert_eq!(has || (write && other), operation["responses"]["422"].is_object(), "{method} {path}");
         }
     }
     assert!(taken >= 12, "{taken}");

@@ -15,7 +15,7 @@ fn an_unknown_path() {
     service.raw("GET", "/", &[], b"").problem(404, "not_found");
     service.raw("GET", "/docs/nothing.js", &[], b"").problem(404, "not_found");
     // What this version does not offer is absent, not half there.
-    service.raw("POST", "/v1/subjects/a/deletion", &[JSON], b"{}").problem(404, "not_found");
+    service.raw("POST", "/v1/subjects/a/merge", &[JSON], b"{}").problem(404, "not_found");
 }
 
 #[test]

@@ -166,8 +166,9 @@ fn report(vault: &Vault, filled: Option<&Filled>, notes: Vec<String>) -> Result<
         let Ok(keys) = vault.inner.keyring.subject(&user) else { continue };
         let found = rows.remove(&keys.handle());
         let (own, gone) = found.unwrap_or_default();
-        let made = u64::try_from(keys.created()).unwrap_or(0).saturating_mul(1_000_000);
-        let came_later = filled.is_some_and(|filled| made > filled.backup.finished);
+        // In whole seconds: who came in the backup's own second and has nothing in it is told as newer, so that somebody looks.
+        let made = u64::try_from(keys.created()).unwrap_or(0);
+        let came_later = filled.is_some_and(|filled| made >= filled.backup.finished / 1_000_000);
         let state = if found.is_none() && came_later { RestoredState::Newer } else { RestoredState::Whole };
         let (user, handle) = (Some(user.as_str().to_owned()), keys.handle().to_string());
         people.push(RestoredPerson { user, handle, state, rows: own, forgotten: gone });

@@ -150,6 +150,10 @@ impl Engine for Watched {
         self.engine.verify()
     }
 
+    fn compact_live(&self, watch: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, EngineError> {
+        self.engine.compact_live(watch)
+    }
+
     fn sizes(&self) -> Result<Sizes, EngineError> {
         self.engine.sizes()
     }

@@ -325,8 +325,8 @@ fn an_operator_s_erasure_is_the_deletion_that_was_asked_for() {
         .collect();
     assert!(records[0].job == job && records[0].salt.is_none(), "the salt was told to whoever asked");
     assert!(records[1].job.is_some() && records[1].salt.is_some());
-    let shown = format!("{:?} {:?}", records, vault.deletion("bob").unwrap());
-    assert!(!shown.contains("operator"), "{shown}");
+    let shown = format!("{:?}", vault.deletion("bob").unwrap());
+    assert!(!shown.contains("operator"), "why is told to whoever asks, not to a log: {shown}");
     assert!(serde_json::to_string(&records[1]).unwrap().contains(r#""salt":""#));
 }
 

@@ -52,11 +52,13 @@ fn script(world: &World, vault: &Vault, done: &mut Done) -> Result<(), VaultErro
 #[test]
 fn a_power_cut_anywhere_leaves_the_deletion_untouched_or_completed() {
     for calls in 0.. {
-        let (world, vault) = World::new();
+        let (mut world, vault) = World::new();
+        let receipts = tempfile::tempdir().unwrap();
         for user in ["ann", "bob"] {
             put(&person(&vault, user), "slot", &[9; 6_000]);
         }
         drop(vault);
+        world.receipts = Some(receipts.path().to_owned());
         let mut done = Done::default();
         let power = Power::for_calls(calls);
         if let Ok((vault, _keyring)) = powered(&world, &power) {
