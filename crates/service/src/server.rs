@@ -112,6 +112,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { listener, app, admin } = self;
         let sweeper = tokio::spawn(sweep(app.clone()));
+        let escrow = tokio::spawn(escrow(app.clone()));
         let admin = admin.map(|socket| tokio::spawn(socket.serve(app.clone())));
         let (stopping, told) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -131,6 +132,7 @@ impl Server {
         }
         connections.shutdown().await;
         sweeper.abort();
+        escrow.abort();
         if let Some(admin) = admin {
             admin.abort();
             // The socket file goes with the task.
@@ -222,11 +224,23 @@ async fn sweep(app: App) {
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "deletions failed; tried again later"),
         }
-        match app.run_now(|vault| vault.sweep(STEP)).await {
+        match app.run_now(|vault| vault.sweep_rows(STEP)).await {
             Ok(report) if report.left > 0 => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "sweeping failed; tried again later"),
         }
+        tokio::time::sleep(app.config.sweep_every).await;
+    }
+}
+
+/// Keeps the escrow up to date, apart from the sweeper: its disk may hang.
+async fn escrow(app: App) {
+    loop {
+        let kept = app.run_now(|vault| {
+            vault.escrow().keep_up();
+            Ok(())
+        });
+        let _always_well = kept.await;
         tokio::time::sleep(app.config.sweep_every).await;
     }
 }

@@ -58,7 +58,8 @@ fn serve(
     let tokens = Arc::new(Tokens::open(&settings.data));
     let dev_token = tokens.ensure_dev_token()?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting threads", &settings.data))?;
-    runtime.block_on(async {
+    let drain = Config::default().drain_timeout;
+    let ended = runtime.block_on(async {
         let server = Server::bind(vault.clone(), tokens, config(settings), address, insecure)
             .await?
             .with_admin_socket(&settings.data)?;
@@ -66,7 +67,10 @@ fn serve(
         let stop = stop_signal().map_err(CliError::io("listening for signals", &settings.data))?;
         announce(output, vault, address, settings, dev_token.as_deref());
         Ok(server.run(stop).await?)
-    })
+    });
+    // An operator's long command (`backup verify`, say) must not keep a service from ending that failed or was told to stop.
+    runtime.shutdown_timeout(drain);
+    ended
 }
 
 fn config(settings: &Settings) -> Config {

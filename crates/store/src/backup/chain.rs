@@ -68,6 +68,14 @@ impl Place {
         {
             return Err(VaultError::Corrupt { what: format!("the backup's {name} ({why})") });
         }
+        // The newest one may be among those: an older one in its place would lose a day in silence.
+        if let (None, Some((name, why))) = (id, self.unreadable.first()) {
+            return Err(VaultError::Corrupt {
+                what: format!(
+                    "the backup's {name} ({why}; to take another backup all the same, name its id)"
+                ),
+            });
+        }
         let found = match id {
             Some(id) => self.backups.iter().find(|found| found.manifest.id == id),
             None => self.backups.last(),

@@ -54,6 +54,9 @@ pub struct StoreOutcome {
     pub failed: Option<String>,
 }
 
+/// In seconds: who is in use is looked at again so much later.
+const MINUTE: i64 = 60;
+
 /// Somebody whose time has come.
 struct Target {
     erasure: Erasure,
@@ -165,8 +168,8 @@ impl Vault {
             }
             // One damaged state must not hold up the others; taken back or finished meanwhile is nothing to do.
             Err(VaultError::Corrupt { what }) => {
+                // Looked at again within the hour: a repair may take days, and each look walks over everybody.
                 run.left += 1;
-                self.inner.deletions.look_again();
                 tracing::warn!(what, "a deletion waits for damage to be mended; run fsck");
                 watch(&waiting(&job, DeletionState::Requested, format!("{what} is damaged; run fsck")));
                 Ok(None)
@@ -218,7 +221,7 @@ impl Vault {
                 }
                 Keys::InUse(held) => {
                     run.left += 1;
-                    inner.deletions.look_again();
+                    inner.deletions.look_at(inner.keyring.due_time() + MINUTE);
                     let why = format!("{held} keys or operations are still in use");
                     waiting(&job, DeletionState::Blocked, why)
                 }

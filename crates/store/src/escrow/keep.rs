@@ -13,6 +13,8 @@ use crate::vault::Inner;
 
 /// Changes within so many microseconds are sealed together.
 const TOGETHER: u64 = 10 * 1_000_000;
+/// What failed is tried again so much later: each try may walk over all pages.
+const AGAIN: u64 = 5 * 60 * 1_000_000;
 
 /// What the vault knows of its escrow.
 #[derive(Default)]
@@ -52,6 +54,10 @@ impl Keeping {
         lock(&keeping.last).sealed = newest;
         *lock(&keeping.setup) = Some(setup);
         Ok(keeping)
+    }
+
+    pub(crate) fn is_set_up(&self) -> bool {
+        lock(&self.setup).is_some()
     }
 
     /// The set-up, if there is one.
@@ -111,7 +117,7 @@ pub(crate) fn read(path: &Path, vault: VaultId) -> Result<Setup, VaultError> {
 }
 
 impl Inner {
-    /// Seals the root if it has changed, or if a new window has begun; unless `at_once`, not more often than every ten seconds. A failure is noted,
+    /// Seals the root if it has changed, or if a new window has begun; unless `at_once`, not more often than every ten seconds, and five minutes after a failure. A failure is noted,
     /// for status and readiness, and answered.
     pub(crate) fn escrow_step(&self, at_once: bool) -> Result<(), VaultError> {
         if self.escrow.setup()?.is_none() {
@@ -123,7 +129,8 @@ impl Inner {
         let window = setup.window_at(seconds(now));
         {
             let mut last = self.escrow.last();
-            if !at_once && last.tried.is_some_and(|tried| now >= tried && now - tried < TOGETHER) {
+            let pause = if last.problem.is_some() { AGAIN } else { TOGETHER };
+            if !at_once && last.tried.is_some_and(|tried| now >= tried && now - tried < pause) {
                 return Ok(());
             }
             let current = (self.keyring.generation(), window);

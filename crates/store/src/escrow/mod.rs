@@ -98,6 +98,14 @@ impl Escrow<'_> {
         self.inner.escrow_step(true)
     }
 
+    /// The same where it is time: changes are sealed together, and after a failure there is a pause. For a service, every few seconds, on a thread that
+    /// may wait for the escrow's disk. A failure stands in status and readiness.
+    pub fn keep_up(&self) {
+        if let Err(error) = self.inner.escrow_step(false) {
+            tracing::warn!(%error, "the escrow does not hold the newest root");
+        }
+    }
+
     /// When nobody can bring back any more what generation `generation` was the first not to open: seconds since the Unix epoch; `None` if it was never in escrow;
     /// [`NOT_FINAL`] while statements are missing that a window's keys were destroyed ([`Escrow::status`] says whose).
     ///

@@ -12,7 +12,9 @@ mod relocate;
 mod replace;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use oubliette_crypto::VaultId;
 use oubliette_engine::{Blobs, Engine};
@@ -43,6 +45,9 @@ pub use quiet::VaultLock;
 pub use recover::{RecoverFrom, RecoveredVault};
 pub use relocate::{Relocated, Relocation, relocate_keys};
 pub use replace::VaultCells;
+
+/// Longest wait for the escrow's disk when the vault is closed.
+const SEALING: Duration = Duration::from_secs(60);
 
 /// An encrypted vault that can forget. A cheap clone; all clones are one vault.
 #[derive(Clone)]
@@ -187,12 +192,7 @@ impl Vault {
     pub fn close(&self) -> Result<(), VaultError> {
         let Inner { keyring, engine, blobs, folder, audit, compaction, .. } = &*self.inner;
         compaction.stop();
-        // The last changes are not left out. What goes wrong here was told by the status all along.
-        if keyring.ill().is_empty()
-            && let Err(error) = self.inner.escrow_step(true)
-        {
-            tracing::warn!(%error, "the escrow does not hold the newest root");
-        }
+        self.seal_last();
         let recorded = audit.close();
         keyring.close();
         let closed = [engine.close(), blobs.close()].into_iter().fold(Ok(()), Result::and);
@@ -201,6 +201,30 @@ impl Vault {
         }
         closed?;
         recorded
+    }
+}
+
+impl Vault {
+    /// The last changes are not left out of the escrow, unless its disk does not answer, or the vault failed.
+    fn seal_last(&self) {
+        if !self.inner.keyring.ill().is_empty() || !self.inner.escrow.is_set_up() {
+            return;
+        }
+        let (told, ended) = mpsc::channel();
+        let inner = self.inner.clone();
+        let sealing = thread::Builder::new().name("escrow".to_owned()).spawn(move || {
+            let _nobody_may_wait_any_more =
+                told.send(inner.escrow_step(true).map_err(|error| error.to_string()));
+        });
+        let sealed = match sealing {
+            Ok(_) => {
+                ended.recv_timeout(SEALING).unwrap_or_else(|_| Err("its disk does not answer".to_owned()))
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = sealed {
+            tracing::warn!(why, "the escrow does not hold the newest root");
+        }
     }
 }
 

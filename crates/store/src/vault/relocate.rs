@@ -131,6 +131,15 @@ fn set_out(
     at: &mut dyn FnMut(&'static str) -> Result<(), VaultError>,
 ) -> Result<(), VaultError> {
     let places = cells::places(source, &from.marker, &options.cells)?;
+    if let Some(below) =
+        places.iter().find(|place| place.starts_with(source) && place.parent() != Some(source))
+    {
+        let detail = format!(
+            "the cell {} lies in a folder inside of the vault's, from where its bytes would be copied along: put it beside the vault first (`oubliette doctor --replace-cell`)",
+            below.display()
+        );
+        return Err(VaultError::Other { detail });
+    }
     let keyring = folder::open_keyring(source, from.marker.vault, &places, options, &mut Vec::new())?;
     // A share that an earlier attempt left in a new folder goes now.
     cells::finish_wipes(source, from, &keyring)?;
