@@ -102,6 +102,11 @@ impl Restrictions {
                 limit("a hold's reason in bytes", hold.reason.len(), MAX_HOLD_REASON)?;
                 let changed = self.holds.get(&id) != Some(&hold);
                 self.holds.insert(id, hold);
+                // What two people approved was to delete over the holds of then, not over this one.
+                let overriding = self.deletion.as_mut().and_then(|deletion| deletion.overriding.as_mut());
+                if let Some(overriding) = overriding.filter(|overriding| changed && overriding.holds) {
+                    overriding.approved = None;
+                }
                 changed
             }
             RestrictionChange::LiftHold(id) => self.holds.remove(&id).is_some(),

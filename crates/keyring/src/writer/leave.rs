@@ -128,7 +128,7 @@ impl Plan<'_> {
         self.erase_one(tag, page, remains, 0, None, when).map(drop)
     }
 
-    fn moment(&self) -> (i64, u64) {
+    pub(super) fn moment(&self) -> (i64, u64) {
         (self.moment.now, self.moment.generation)
     }
 

@@ -75,7 +75,10 @@ impl Plan<'_> {
             };
             match what {
                 Forgetting::Erase { time, generation } => {
-                    self.erase_again(tag, &page, (*time, *generation))?;
+                    // Noted, and perhaps never done: then it is done now, and what is certified of it must be found in the ledger.
+                    let done = self.core.ledger.find(*generation)?.is_some();
+                    let when = if done { (*time, *generation) } else { self.moment() };
+                    self.erase_again(tag, &page, when)?;
                     erased += 1;
                 }
                 Forgetting::Cut(paths) => {

@@ -36,6 +36,10 @@ impl Inner {
     /// See [`super::Escrow::final_after`].
     pub(crate) fn final_after(&self, generation: u64) -> Result<Option<i64>, VaultError> {
         let now = seconds(self.now());
+        // An older cell that could not be wiped opens, with the pages of its time, whoever lived then.
+        if self.old_cells_wait() {
+            return Ok(Some(NOT_FINAL));
+        }
         Ok(self.escrow.setup()?.and_then(|setup| setup.final_after(generation, now)))
     }
 }

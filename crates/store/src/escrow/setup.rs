@@ -164,11 +164,16 @@ impl Setup {
         let (ends, threshold) = (self.end_of(window), self.threshold);
         let named = to.iter().map(|(name, key)| Ok((name.clone(), HEXLOWER.encode(&key.key()?.id()))));
         let named = named.collect::<Result<BTreeMap<_, _>, VaultError>>()?;
+        // Generations go back with a root that came back: every window that is noted may from then on have sealed what came after it.
+        let mut lowered = false;
+        for sealed in self.sealed.iter_mut().filter(|sealed| sealed.first_generation > generation) {
+            (sealed.first_generation, lowered) = (generation, true);
+        }
         match self.sealed.last_mut().filter(|last| last.window == window) {
             Some(last) => {
                 let news = named.iter().any(|(name, key)| last.to.get(name) != Some(key));
                 last.to.extend(named);
-                Ok(news)
+                Ok(news || lowered)
             }
             None => {
                 self.sealed.push(Sealed { window, first_generation: generation, ends, threshold, to: named });
@@ -180,6 +185,15 @@ impl Setup {
     /// A key that was used is not exchanged, and a holder's signing key stays what it was.
     pub(super) fn take_card(&mut self, card: &HolderCard) -> Result<(), VaultError> {
         card.check()?;
+        // Nothing shows that a holder has the private half: two with one key would be one person with two shares.
+        let theirs = |holder: &Holder| {
+            holder.sign == card.sign
+                || card.keys.iter().any(|key| holder.keys.values().any(|known| *known == key.public))
+        };
+        if let Some(other) = self.holders.iter().find(|holder| holder.name != card.holder && theirs(holder)) {
+            let reason = format!("`{}` gives a key that `{}` has given", card.holder, other.name);
+            return Err(VaultError::invalid("card", reason));
+        }
         let at = match self.holders.iter().position(|holder| holder.name == card.holder) {
             Some(at) => at,
             None => {

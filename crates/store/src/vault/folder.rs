@@ -108,6 +108,11 @@ impl Folder {
         self.locked.release();
     }
 
+    /// Whether a file that may still hold a share waits to be wiped: what it opens is not gone for sure.
+    pub(super) fn waits_for_wipes(&self) -> bool {
+        !self.locked.marker.wipe.is_empty()
+    }
+
     pub(super) fn low_disk(&self) -> Option<String> {
         let free =
             rustix::fs::statvfs(&self.dir).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))?;

@@ -204,6 +204,13 @@ impl Vault {
     }
 }
 
+impl Inner {
+    /// Whether a file that may still hold a share waits to be wiped.
+    pub(crate) fn old_cells_wait(&self) -> bool {
+        self.folder.as_ref().is_some_and(Folder::waits_for_wipes)
+    }
+}
+
 impl Vault {
     /// The last changes are not left out of the escrow, unless its disk does not answer, or the vault failed.
     fn seal_last(&self) {

@@ -234,6 +234,13 @@ fn keys(
     let archive = EscrowPlace::of(&from.store, vault).pages(blob.head.window)?;
     copy_pages(&archive, pages.as_ref(), progress)?;
     let ledger = ledger(dir)?;
+    // The store tells of deletions, too: a root of a later epoch than the ledger knows is one that somebody was erased before.
+    let newest =
+        EscrowPlace::of(&from.store, vault).roots()?.into_iter().map(|(_, blob)| blob.head.epoch).max();
+    if ledger.places().map_err(KeyringError::from)? < newest.unwrap_or(0).saturating_sub(1) {
+        let detail = "the ledger is older than the newest root in the escrow's store: whoever was erased since would come back. Give the newest copy of the ledger";
+        return Err(VaultError::KeysLost { detail: detail.to_owned() });
+    }
     let number = u8::try_from(planned.len()).unwrap_or(u8::MAX);
     let kept: Arc<dyn PageStore> = pages;
     let (states, done) =
