@@ -175,6 +175,9 @@ fn complete(operation: &mut Operation, route: &Route) {
             if route.path.starts_with("/v1/backups") {
                 refusals.extend([("409", "a backup is running"), ("502", "the place for backups failed")]);
             }
+            if route.path.contains("/deletion") && route.method != Method::GET {
+                refusals.push(("409", "due already, held by law, or something else waits for approval"));
+            }
             if route.path.ends_with("/release") {
                 refusals.push(("409", "a request of this name was answered before"));
             }

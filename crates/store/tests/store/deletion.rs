@@ -337,3 +337,29 @@ fn a_poisoned_key_plane_is_said() {
     vault.close().unwrap();
     assert!(matches!(vault.run_deletions(&mut |_| ()), Err(VaultError::Poisoned { .. })));
 }
+
+/// Somebody asked for thirty days, and two people want it over a court's hold: they approve the holds that they see, and no shorter time.
+#[test]
+fn an_override_of_holds_is_of_the_holds_of_then_and_leaves_the_time_that_was_asked_for() {
+    let (world, vault) = World::new();
+    person(&vault, "ann");
+    vault.request_deletion("ann", &wanted(Some(30), "")).unwrap();
+    hold(&vault, "ann", None);
+    let over = NewDeletion { override_holds: true, ..wanted(None, "first") };
+    let approve = || {
+        let asked = vault.request_deletion("ann", &over).unwrap().deletion;
+        let (job, digest) = (asked.job.unwrap(), asked.overriding.unwrap().digest);
+        vault.approve_deletion("ann", &Approval { job, digest, by: "second".to_owned() }).unwrap()
+    };
+    let approved = approve();
+    assert_eq!(approved.seconds_left, 30 * 86_400);
+    assert!(approved.overriding.unwrap().approved);
+    vault.holds("ann").unwrap().place("later", &NewHold { reason: None, expires: None }).unwrap();
+    assert!(!vault.deletion("ann").unwrap().overriding.unwrap().approved, "nobody looked at this one");
+    world.advance(30 * DAY);
+    run(&vault);
+    assert_eq!(state(&vault, "ann"), DeletionState::Held);
+    approve();
+    run(&vault);
+    assert!(matches!(vault.subject("ann"), Err(VaultError::SubjectErased { .. })));
+}

@@ -189,3 +189,22 @@ fn nothing_is_removed_while_a_manifest_cannot_be_read() {
     let (listed, unreadable) = vault.backups().list(&place).unwrap();
     assert!(listed.len() == 1 && unreadable.len() == 1);
 }
+
+/// The newest backup is the one that cannot be read: a day would be lost without a word.
+#[test]
+fn an_older_backup_is_restored_only_where_it_is_named() {
+    let (mut world, vault) = World::new();
+    let place = Place::default();
+    let ann = person(&vault, "ann");
+    put(&ann, "a", b"of yesterday");
+    let older = back_up(&vault, &place).unwrap();
+    put(&ann, "a", b"of today");
+    let newest = back_up(&vault, &place).unwrap();
+    drop((ann, vault));
+    let name = format!("manifest-{}", newest.id);
+    place.objects().get_mut(&name).unwrap()[20] ^= 1;
+    let refused = bring_back(&mut world, &place, None, false).map(drop).unwrap_err();
+    assert!(matches!(&refused, VaultError::Corrupt { what } if what.contains(&name)), "{refused}");
+    let (_, vault) = bring_back(&mut world, &place, Some(&older.id), false).unwrap();
+    assert_eq!(get(&vault.subject("ann").unwrap(), "a", None).unwrap(), b"of yesterday");
+}
