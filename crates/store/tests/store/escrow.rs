@@ -238,7 +238,7 @@ fn nothing_comes_back_without_the_ledger_and_an_old_cell_is_wiped() {
     let said = refused(RecoverFrom { ledger: empty, ..world.from(&[1, 2]).unwrap() });
     assert!(said.contains("they would come back"), "{said}");
     let said = refused(RecoverFrom { ledger: old_ledger, ..world.from(&[1, 2]).unwrap() });
-    assert!(said.contains("older than that root"), "{said}");
+    assert!(said.contains("the ledger is older than"), "{said}");
     let said = refused(RecoverFrom { store: world.at("vault"), ..world.from(&[1, 2]).unwrap() });
     assert!(said.contains("no escrow of that vault"), "{said}");
 
