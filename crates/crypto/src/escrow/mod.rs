@@ -3,7 +3,7 @@
 //!
 //! | step | function |
 //! |---|---|
-//! | seal a root secret and its pointer under a fresh [`EscrowKey`] | [`seal_escrowed_root`] |
+//! | seal a root secret and its pointer under a fresh [`crate::EscrowKey`] | [`seal_escrowed_root`] |
 //! | take that key apart, so that any `t` of `n` make it again | [`split`], [`combine`] |
 //! | seal a share to a holder's public key of one window | [`seal_share`] |
 //!
