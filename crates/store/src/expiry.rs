@@ -9,6 +9,7 @@ use crate::locks::lock;
 use crate::person::Person;
 use crate::policy::Retention;
 use crate::rows::{Bounds, Place, Run};
+use crate::times::seconds;
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
 
@@ -116,7 +117,7 @@ fn skip(handle: &Handle, place: Place) -> Vec<u8> {
 impl Person {
     /// Cuts the items of a run from its beginning to the last one that is too old. Their times ascend with their numbers.
     fn expire_run(&self, run: Run, retention: Retention) -> Result<(), VaultError> {
-        let now = i64::try_from(self.vault.due_time() / 1_000_000).unwrap_or(i64::MAX);
+        let now = seconds(self.vault.due_time());
         let mut last = None;
         self.each_row(Bounds::run(&self.handle(), run), &mut |place, row| {
             if self.is_cut(place)? {

@@ -9,6 +9,7 @@ use oubliette_keyring::{
 
 use crate::person::Person;
 use crate::subjects::user_id;
+use crate::times::{micros, seconds};
 use crate::vault::Inner;
 use crate::{Vault, VaultError, check};
 
@@ -185,12 +186,4 @@ fn info(id: &str, hold: &Hold) -> HoldInfo {
         since: micros(hold.since),
         expires: hold.expires.map(micros),
     }
-}
-
-fn micros(seconds: i64) -> u64 {
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
-}
-
-fn seconds(micros: u64) -> i64 {
-    i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX)
 }

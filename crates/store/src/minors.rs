@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use crate::consents::ConsentGiven;
 use crate::person::Person;
 use crate::subjects::{SubjectFacts, user_id};
+use crate::times::micros;
 use crate::{Consents, Deletion, Subject, Vault, VaultError};
 
 /// The consent of a guardian.
@@ -135,9 +136,8 @@ impl Subject {
     /// # Errors
     /// Those of reading the person's rows.
     pub fn kept_until(&self) -> Result<Option<u64>, VaultError> {
-        let seconds = self.person.kept_by_law()?;
-        let micros = u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000);
-        Ok(Some(micros).filter(|until| *until > self.person.vault.due_time()))
+        let until = micros(self.person.kept_by_law()?);
+        Ok(Some(until).filter(|until| *until > self.person.vault.due_time()))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::person::Person;
 use crate::quota::Quotas;
 use crate::records::Records;
 use crate::saves::Saves;
+use crate::times::micros;
 use crate::usage::ClassUsage;
 use crate::{Vault, VaultError};
 
@@ -158,7 +159,7 @@ impl Subject {
             state: "active",
             region: self.person.facts()?.region,
             birth_year: self.person.keys.restrictions().birth_year,
-            created: seconds(self.person.keys.created()),
+            created: micros(self.person.keys.created()),
             usage: self.person.usage()?,
             quotas: self.quotas()?,
             follow_play: !self.person.keys.restrictions().follow_play_off,
@@ -210,7 +211,7 @@ impl From<Keys> for ErasureOutcome {
 impl From<oubliette_keyring::ErasureRecord> for ErasureRecord {
     fn from(record: oubliette_keyring::ErasureRecord) -> Self {
         Self {
-            erased_at: seconds(record.erased_at),
+            erased_at: micros(record.erased_at),
             generation_before: record.generation_before,
             generation_after: record.generation_after,
             root_before: HEXLOWER.encode(&record.root_before),
@@ -267,11 +268,6 @@ pub(crate) fn user_id(user: &str) -> Result<UserId, VaultError> {
     UserId::new(user).map_err(|error| VaultError::invalid("user", error.to_string()))
 }
 
-/// Seconds of the keyring as microseconds.
-fn seconds(unix: i64) -> u64 {
-    u64::try_from(unix).unwrap_or(0).saturating_mul(1_000_000)
-}
-
 impl From<KeyringError> for VaultError {
     fn from(error: KeyringError) -> Self {
         match error {
@@ -279,7 +275,7 @@ impl From<KeyringError> for VaultError {
             KeyringError::Blocked => Self::SubjectBlocked,
             KeyringError::Held => Self::Held,
             KeyringError::DeletionDue => Self::DeletionDue,
-            KeyringError::Erased { at, .. } => Self::SubjectErased { erased_at: seconds(at) },
+            KeyringError::Erased { at, .. } => Self::SubjectErased { erased_at: micros(at) },
             KeyringError::Forgotten => Self::Forgotten,
             KeyringError::LeasesHeld { .. } => Self::Busy,
             KeyringError::Corrupt { role } => {

@@ -28,8 +28,3 @@ impl Default for DeletionOptions {
 }
 
 const DAY: i64 = 24 * 3600;
-
-/// Seconds of the keyring as microseconds.
-fn micros(seconds: i64) -> u64 {
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
-}

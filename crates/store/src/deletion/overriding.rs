@@ -5,8 +5,9 @@ use oubliette_crypto::labels::DELETION_OVERRIDE;
 use oubliette_keyring::{Deletion as Found, JobId, Overriding, UserId};
 use sha2::{Digest, Sha256};
 
-use super::{DeletionInfo, micros};
+use super::DeletionInfo;
 use crate::subjects::user_id;
+use crate::times::micros;
 use crate::{Vault, VaultError};
 
 /// How long the second person has, in seconds.

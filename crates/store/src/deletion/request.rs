@@ -6,6 +6,7 @@ use super::erase::new_request;
 use super::overriding::{APPROVAL, digest_of_person};
 use super::{DAY, DeletionInfo};
 use crate::subjects::user_id;
+use crate::times::micros;
 use crate::{Vault, VaultError};
 
 /// Most days for which somebody may cool off.
@@ -113,7 +114,7 @@ impl Vault {
             Found::Requested(requested) => requested.request.job,
             Found::Blocked(_) => return Err(VaultError::DeletionDue),
             Found::Erased { fence, .. } => {
-                return Err(VaultError::SubjectErased { erased_at: super::micros(fence.erased_at) });
+                return Err(VaultError::SubjectErased { erased_at: micros(fence.erased_at) });
             }
             Found::None => return Err(VaultError::NotFound { what: "deletion" }),
         };

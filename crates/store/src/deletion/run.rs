@@ -6,11 +6,12 @@
 use oubliette_crypto::Handle;
 use oubliette_keyring::{Deletion as Found, Erasure, ErasureOutcome as Keys, Requested, UserId};
 
+use super::DeletionState;
 use super::erase::unfinished;
-use super::{DeletionState, micros};
 use crate::audit::{ActorKind, AuditEntry, AuditKind};
 use crate::person::Person;
 use crate::sweep::SweepReport;
+use crate::times::{micros, rfc3339};
 use crate::{Vault, VaultError};
 
 /// People under one new root.
@@ -270,5 +271,5 @@ fn waiting(job: &str, state: DeletionState, why: String) -> DeletionStep {
 }
 
 fn kept(until: i64) -> String {
-    format!("the law wants it kept until {}", crate::rfc3339(micros(until)))
+    format!("the law wants it kept until {}", rfc3339(micros(until)))
 }

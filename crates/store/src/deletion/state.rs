@@ -4,9 +4,10 @@ use data_encoding::HEXLOWER;
 use oubliette_crypto::Handle;
 use oubliette_keyring::{Deletion as Found, DeletionRequest, Fence, Requested, SweepEntry, UserId};
 
-use super::{Override, micros};
+use super::Override;
 use crate::receipts::{ReceiptId, ReceiptState};
 use crate::subjects::user_id;
+use crate::times::micros;
 use crate::vault::Inner;
 use crate::{Vault, VaultError};
 

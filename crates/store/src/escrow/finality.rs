@@ -3,9 +3,10 @@
 //! A root that was sealed while somebody was there opens them again, as long as enough of its window's keys are left. So an erasure is final
 //! once the last window that sealed such a root is over, and its holders have said that fewer keys are left than are needed.
 
+use super::Setup;
 use super::setup::Sealed;
-use super::{Setup, seconds};
 use crate::VaultError;
+use crate::times::seconds;
 use crate::vault::Inner;
 
 /// Not as long as statements are missing: the last second of the year 9999, a date that every calendar here can say.

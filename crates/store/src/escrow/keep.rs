@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard};
 use oubliette_crypto::VaultId;
 use oubliette_keyring::{EscrowTo, KeyringError};
 
-use super::{EscrowPlace, Setup, place, seconds};
+use super::{EscrowPlace, Setup, place};
 use crate::VaultError;
 use crate::locks::lock;
+use crate::times::seconds;
 use crate::vault::Inner;
 
 /// Changes within so many microseconds are sealed together.

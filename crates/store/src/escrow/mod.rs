@@ -67,7 +67,7 @@ impl Escrow<'_> {
     /// [`VaultError::Invalid`] for a plan that cannot be, such as too few holders with a key for the first window; those of the disks.
     pub fn init(&self, plan: EscrowPlan) -> Result<EscrowStatus, VaultError> {
         let keeping = &self.inner.escrow;
-        let setup = Setup::begin(plan, self.inner.id, seconds(self.inner.now()))?;
+        let setup = Setup::begin(plan, self.inner.id, crate::times::seconds(self.inner.now()))?;
         keeping.begin(setup, self.inner.id)?;
         self.seal_now()?;
         self.status()
@@ -114,9 +114,4 @@ impl Escrow<'_> {
     pub fn final_after(&self, generation: u64) -> Result<Option<i64>, VaultError> {
         self.inner.final_after(generation)
     }
-}
-
-/// Microseconds as seconds.
-pub(crate) fn seconds(micros: u64) -> i64 {
-    i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX)
 }

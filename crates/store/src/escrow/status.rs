@@ -1,8 +1,9 @@
 //! How the escrow is.
 
-use super::{Escrow, Setup, seconds};
+use super::{Escrow, Setup};
 use crate::VaultError;
 use crate::status::NotReady;
+use crate::times::seconds;
 use crate::vault::Inner;
 
 /// How far behind an escrow may be before somebody should look at it, in seconds.

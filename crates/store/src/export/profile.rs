@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::{Export, times};
+use crate::times::micros;
 use crate::{AccountInfo, Quotas, RequestKind, RequestOutcome, Use, VaultError};
 
 #[derive(Serialize)]
@@ -164,7 +165,7 @@ fn facts(export: &Export) -> Result<Facts, VaultError> {
 }
 
 fn seconds_text(seconds: i64) -> String {
-    times::text(u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000))
+    times::text(micros(seconds))
 }
 
 impl From<AccountInfo> for Account {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::ErasedFacts;
 use super::ReceiptState;
-use crate::times::rfc3339;
+use crate::times::{micros, rfc3339};
 use crate::translog::{Hash, InclusionProof, LogError};
 
 /// The first line of every receipt: no checkpoint begins like this, so that one is never taken for the other.
@@ -331,5 +331,5 @@ pub fn means(class: ErasureClass) -> &'static str {
 }
 
 fn seconds(unix: i64) -> String {
-    rfc3339(u64::try_from(unix).unwrap_or(0).saturating_mul(1_000_000))
+    rfc3339(micros(unix))
 }

@@ -11,6 +11,7 @@ use super::record::{Head, Record};
 use super::{ErasedFacts, ReceiptId, ReceiptState, Receipts, State};
 use crate::VaultError;
 use crate::locks::lock;
+use crate::times::micros;
 use crate::translog::Note;
 
 /// Most `final` receipts in one step; the rest follows with the next.
@@ -209,8 +210,4 @@ impl Receipts {
             )
         })
     }
-}
-
-fn micros(seconds: i64) -> u64 {
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
 }

@@ -38,6 +38,7 @@ use crate::reserve::Reserved;
 use crate::saves::Trimming;
 use crate::sweep::Tidied;
 use crate::tally::Tally;
+use crate::times::micros;
 use crate::usage::Usages;
 use folder::Folder;
 
@@ -233,10 +234,6 @@ impl Vault {
             tracing::warn!(why, "the escrow does not hold the newest root");
         }
     }
-}
-
-fn micros(seconds: i64) -> u64 {
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
 }
 
 /// An erasure that was promised durably is finished by whoever opens the vault next.
