@@ -1,8 +1,8 @@
 //! File operations that are durable when they return.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{Advice, fadvise};
@@ -24,11 +24,20 @@ pub(crate) fn sync_parent(path: &Path) -> Result<(), EngineError> {
 ///
 /// Before a store is read that a process may have left after a failed sync: the kernel keeps what it could not write and calls it clean,
 /// the next sync succeeds without it, and whoever read it would build on bytes that no power cut leaves.
-pub(crate) fn settle_on_medium(file: &File) -> std::io::Result<()> {
+pub fn settle_on_medium(file: &File) -> std::io::Result<()> {
     file.sync_all()?;
     // Where the file system knows no such advice, its sync keeps dirty pages or drops them from the cache itself.
     let _ = fadvise(file, 0, None, Advice::DontNeed);
     Ok(())
+}
+
+/// Opens a file that records are added to (0600, made if it is missing), settled on its medium. The caller syncs the folder, which a new name
+/// needs.
+pub fn open_growing(path: &Path) -> std::io::Result<File> {
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    settle_on_medium(&file)?;
+    Ok(file)
 }
 
 /// The same for every file directly in a folder.

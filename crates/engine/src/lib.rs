@@ -34,6 +34,7 @@ mod slots;
 
 pub use blobs::{BlobRef, BlobWriter, Blobs};
 pub use blobs_memory::MemoryBlobs;
+pub use durable::{open_growing, settle_on_medium};
 pub use engine::{Batch, Engine, MAX_BATCH_OPS, MAX_ROW, Precondition, Row, Sizes, VerifyReport};
 pub use error::EngineError;
 pub use fault::{Fault, FaultEngine};

@@ -5,10 +5,12 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oubliette_engine::open_growing;
 
 use super::forgotten_file::ForgottenFile;
 use super::{Forgotten, LedgerError, RootLedger, RootRecord, Settled};
@@ -40,22 +42,12 @@ pub(super) struct Tail {
 impl FileLedger {
     /// Opens the ledger, or starts one in an existing folder.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(io("opening", path))?;
+        let file = open_growing(path).map_err(io("opening", path))?;
         let forgotten = Some(ForgottenFile::open(&path.with_file_name("forgotten"))?);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder of", path))?;
         let nothing = Tail { places: 0, readable: 0, last: 0 };
         let mut ledger = Self { file, path: path.into(), tail: Mutex::new(nothing), forgotten };
-        // What a failed sync of an earlier process left in the page cache alone must not pass for a record that is there.
-        ledger.file.sync_all().map_err(io("syncing", path))?;
-        let _best_effort = rustix::fs::fadvise(&ledger.file, 0, None, rustix::fs::Advice::DontNeed);
         ledger.tail = Mutex::new(ledger.find_tail()?);
         Ok(ledger)
     }

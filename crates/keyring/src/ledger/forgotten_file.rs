@@ -3,10 +3,12 @@
 //! A record is durable before the cells turn (docs/keyring.md, "The commit"), so every deletion that happened has one, and the newest may be of
 //! a deletion that did not. Opening takes nothing away; [`ForgottenFile::settle`], which knows the last deletion, takes off what a crash left.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oubliette_engine::open_growing;
 
 use super::file::io;
 use super::{Forgotten, LedgerError, Settled};
@@ -27,15 +29,7 @@ struct End {
 
 impl ForgottenFile {
     pub(super) fn open(path: &Path) -> Result<Self, LedgerError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(io("opening", path))?;
-        file.sync_all().map_err(io("syncing", path))?;
+        let file = open_growing(path).map_err(io("opening", path))?;
         let file = Self { file, path: path.into(), end: Mutex::default() };
         *file.end() = file.find_end()?;
         Ok(file)

@@ -8,6 +8,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use oubliette_engine::settle_on_medium;
+
 /// Numbered files.
 pub(super) trait Medium: Send + Sync {
     /// The numbers that are there, ascending.
@@ -52,10 +54,7 @@ impl Folder {
         }
         let folder = Self { dir: dir.to_owned(), write: true, open: Mutex::default() };
         if let Some(last) = folder.numbers()?.last() {
-            let file = folder.file(*last)?;
-            // What a failed sync of an earlier process left in the page cache alone must not pass for a record that is there.
-            file.sync_all()?;
-            let _best_effort = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+            settle_on_medium(&*folder.file(*last)?)?;
         }
         Ok(folder)
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Advice, fadvise};
+use oubliette_engine::settle_on_medium;
 
 use super::store::{BackupStore, failed};
 use crate::VaultError;
@@ -40,10 +40,8 @@ impl FolderStore {
     fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        // So that what is read back next comes from the medium. Where nobody takes the advice it comes from memory.
-        let _ = fadvise(&file, 0, None, Advice::DontNeed);
-        Ok(())
+        // What is read back next is to come from there.
+        settle_on_medium(&file)
     }
 }
 

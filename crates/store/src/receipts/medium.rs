@@ -1,10 +1,12 @@
 //! Where receipts and the log's state lie: the files of `ledger/`, or memory for a vault over stores of one's own.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use oubliette_engine::open_growing;
 
 use crate::VaultError;
 use crate::files::replace;
@@ -24,16 +26,7 @@ impl Medium {
     pub(super) fn folder(dir: &Path) -> Result<Self, VaultError> {
         let path = dir.join(RECEIPTS);
         let open = || {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)?;
-            // What a failed sync of an earlier process left in the page cache alone must not pass for what is there.
-            file.sync_all()?;
-            let _best_effort = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+            let file = open_growing(&path)?;
             File::open(dir)?.sync_all()?;
             Ok(file)
         };
