@@ -16,7 +16,7 @@ use crate::ledger::{LedgerError, RootLedger};
 use crate::pages::Pages;
 use crate::person::{People, Person, State, Subject};
 use crate::records::{ErasureRecord, Fence};
-use crate::tree::{self, Entry, EntryKind, RootNode};
+use crate::tree::{self, Entry, EntryKind, RootNode, Walker, walk};
 use crate::user::UserId;
 use crate::vault_page::{VaultKeys, VaultPage};
 use crate::writer::Queue;
@@ -138,6 +138,18 @@ impl Core {
 
     pub(crate) fn root(&self) -> RwLockReadGuard<'_, Root> {
         self.root.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a walker the whole tree, one sixteenth at a time under the root of that moment, so that no commit waits for all of it.
+    pub(crate) fn walk_in_parts(&self, walker: &mut impl Walker) -> Result<(), KeyringError> {
+        for part in 0..16 {
+            self.healthy()?;
+            let root = self.root();
+            if let Some(child) = root.node.children.0.get(part).and_then(Option::as_ref) {
+                walk(child, walker)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn people(&self) -> MutexGuard<'_, People> {

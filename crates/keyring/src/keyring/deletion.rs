@@ -10,7 +10,7 @@ use crate::error::KeyringError;
 use crate::person::{DeletionRequest, Hold, Overriding, RestrictionChange, Restrictions, State, Subject};
 use crate::records::Fence;
 use crate::sweep_entry::SweepEntry;
-use crate::tree::{Entry, Walker, walk};
+use crate::tree::{Entry, Walker};
 use crate::user::UserId;
 use crate::writer::Op;
 
@@ -150,13 +150,7 @@ impl Keyring {
     /// Everybody whose deletion was asked for and who is not blocked, in no order. Walks the whole tree.
     pub fn deletions(&self) -> Result<Vec<Requested>, KeyringError> {
         let mut leaving = Leaving { core: &self.core, found: Vec::new() };
-        for part in 0..16 {
-            self.core.healthy()?;
-            let root = self.core.root();
-            if let Some(child) = root.node.children.0.get(part).and_then(Option::as_ref) {
-                walk(child, &mut leaving)?;
-            }
-        }
+        self.core.walk_in_parts(&mut leaving)?;
         Ok(leaving.found)
     }
 

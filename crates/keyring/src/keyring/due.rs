@@ -7,7 +7,7 @@ use oubliette_crypto::{PageBody, PageKind, PageRef, Tag};
 use super::{Keyring, count};
 use crate::core::Core;
 use crate::error::KeyringError;
-use crate::tree::{Entry, Walker, walk};
+use crate::tree::{Entry, Walker};
 use crate::writer::Op;
 
 /// People in one commit.
@@ -61,13 +61,7 @@ impl Keyring {
 
     fn ripen_all(&self) -> Result<u64, KeyringError> {
         let mut tags = Vec::new();
-        for part in 0..16 {
-            self.core.healthy()?;
-            let root = self.core.root();
-            if let Some(child) = root.node.children.0.get(part).and_then(Option::as_ref) {
-                walk(child, &mut Waiting { core: &self.core, tags: &mut tags })?;
-            }
-        }
+        self.core.walk_in_parts(&mut Waiting { core: &self.core, tags: &mut tags })?;
         if !tags.is_empty() {
             self.core.note_waiting();
         }

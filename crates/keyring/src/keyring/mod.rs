@@ -24,7 +24,7 @@ use crate::ledger::{RootLedger, RootRecord};
 use crate::records::CutRecord;
 use crate::recovery::{self, Parts};
 use crate::sweep_entry::SweepEntry;
-use crate::tree::{Entry, Walker, walk};
+use crate::tree::{Entry, Walker};
 use crate::user::UserId;
 use crate::writer::{Facts, Op, Outcome, Reply, Writer};
 
@@ -177,13 +177,7 @@ impl Keyring {
     pub fn remove_expired_fences(&self) -> Result<u64, KeyringError> {
         let now = self.core.options.clock.now_unix();
         let mut expired = Expired { core: &self.core, now, tags: Vec::new() };
-        for part in 0..16 {
-            self.core.healthy()?;
-            let root = self.core.root();
-            if let Some(child) = root.node.children.0.get(part).and_then(Option::as_ref) {
-                walk(child, &mut expired)?;
-            }
-        }
+        self.core.walk_in_parts(&mut expired)?;
         let tags = expired.tags;
         if tags.is_empty() {
             return Ok(0);
