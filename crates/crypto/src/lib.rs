@@ -27,6 +27,7 @@ pub mod ids;
 pub mod kdf;
 pub mod labels;
 pub mod object;
+mod once;
 pub mod padding;
 pub mod page;
 pub mod path;

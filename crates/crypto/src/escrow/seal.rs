@@ -1,17 +1,16 @@
 //! A share sealed to one holder for one window.
 
-use std::convert::Infallible;
 use std::fmt;
 
 use ::hpke::aead::AesGcm256;
 use ::hpke::kdf::HkdfSha256;
 use ::hpke::kem::{Kem, XWing};
 use ::hpke::{Deserializable, OpModeR, OpModeS, Serializable, single_shot_open, single_shot_seal_with_rng};
-use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Share;
+use crate::once::Once;
 use crate::secret::{EncapsulationSeed, EscrowSeed, EscrowShare};
 use crate::stack::wiped_deep;
 use crate::{CryptoError, VaultId, labels};
@@ -149,7 +148,7 @@ pub(super) fn seal_with(
             &info,
             share.expose(),
             &aad,
-            &mut Once { seed, taken: 0 },
+            &mut Once::new(seed.each_ref().map(EncapsulationSeed::expose)),
         )
         .map_err(|_| CryptoError::PublicKey)?;
         let enc = Box::<[u8; ENC_LEN]>::try_from(enc.to_bytes().to_vec().into_boxed_slice());
@@ -188,31 +187,3 @@ pub fn open_share(
     })?;
     Ok(Share { number: context.number, value })
 }
-
-/// Hands out randomness that was drawn beforehand, where a failure could still be told: 64 bytes, for one encapsulation.
-struct Once {
-    seed: [EncapsulationSeed; 2],
-    taken: usize,
-}
-
-impl TryRng for Once {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        rand_core::utils::next_word_via_fill(self)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        rand_core::utils::next_word_via_fill(self)
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        debug_assert_eq!((out.len(), self.taken), (64, 0), "X-Wing takes its 64 bytes once");
-        let bytes = self.seed.iter().flat_map(|half| half.expose()).cycle().skip(self.taken);
-        out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        self.taken += out.len();
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Once {}

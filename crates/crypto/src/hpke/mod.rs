@@ -15,15 +15,13 @@ mod tests;
 pub use context::{MAX_RELEASE_TEXT, ReleaseContext};
 pub use keys::{ReleaseKeyId, ReleasePublicKey};
 
-use std::convert::Infallible;
-
 use ::hpke::aead::AesGcm256;
 use ::hpke::kdf::HkdfSha256;
 use ::hpke::kem::{Kem, X25519HkdfSha256};
 use ::hpke::{Deserializable, OpModeR, OpModeS, Serializable, single_shot_open, single_shot_seal_with_rng};
-use rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
+use crate::once::Once;
 use crate::secret::{ReleaseKey, ReleaseSeed};
 use crate::{CryptoError, wiped};
 
@@ -82,7 +80,7 @@ fn seal_with(
             info,
             message,
             aad,
-            &mut Once(seed),
+            &mut Once::new([seed.expose()]),
         )
         // The exchange fails for a key of low order; the cipher only for lengths that no answer reaches.
         .map_err(|_| CryptoError::PublicKey)?;
@@ -111,29 +109,3 @@ fn open_with(
         opened.map(Zeroizing::new).map_err(unopenable)
     })
 }
-
-/// Hands out a seed that was drawn beforehand, where a failure could still be told.
-struct Once(ReleaseSeed);
-
-impl TryRng for Once {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        rand_core::utils::next_word_via_fill(self)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        rand_core::utils::next_word_via_fill(self)
-    }
-
-    /// Whoever asks for less than all of it, or twice, gets the same: the key pair of one encapsulation takes 32 bytes once.
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        debug_assert_eq!(out.len(), 32);
-        for (to, from) in out.iter_mut().zip(self.0.expose()) {
-            *to = *from;
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Once {}
