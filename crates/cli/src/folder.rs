@@ -11,7 +11,10 @@ use oubliette_service::{
     admin,
     operator::{self, Answer, Command},
 };
-use oubliette_store::{DeletionOptions, Keep, KeepRules, Quotas, Vault, VaultError, VaultOptions};
+use oubliette_store::{
+    ActorKind, AuditEntry, AuditKind, DeletionOptions, Keep, KeepRules, Quotas, Vault, VaultError,
+    VaultOptions,
+};
 
 use crate::{
     config::{Quota, Saves, Settings},
@@ -40,6 +43,13 @@ pub(crate) fn options(settings: &Settings) -> Result<VaultOptions, CliError> {
     options.engine.sled.verifier = Some(Arc::new(verify_in_child));
     promises::enter(settings, &mut options);
     Ok(options)
+}
+
+/// Records a command that this process carries out with the folder in hand and no service could: a move, a restore. `status` is one of HTTP, 0 for an
+/// attempt.
+pub(crate) fn record(vault: &Vault, operation: &str, kind: AuditKind, status: u16) -> Result<(), VaultError> {
+    let entry = AuditEntry { status, ..AuditEntry::new(kind, ActorKind::Operator, operation) };
+    vault.audit().begin()?.record(&entry).map(drop)
 }
 
 /// What is kept of saves; a number that is none is named.

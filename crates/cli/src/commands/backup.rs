@@ -7,8 +7,8 @@ use oubliette_service::{
     operator::{Answer, BackupsVerified, Command as Operation, TOTAL},
 };
 use oubliette_store::{
-    ActorKind, AuditEntry, AuditKind, RestoreReport, RestoredState, Vault, VaultError, VaultOptions,
-    open_backup_store, restore_backup, verify_backups,
+    AuditKind, RestoreReport, RestoredState, Vault, VaultError, VaultOptions, open_backup_store,
+    restore_backup, verify_backups,
 };
 use serde_json::json;
 
@@ -264,9 +264,7 @@ fn restore(asked: &Restore, settings: &Settings, output: &Output) -> Result<(), 
 
 fn record(data: &Path, options: &VaultOptions) -> Result<(), VaultError> {
     let vault = Vault::open(data, VaultOptions { cells: Vec::new(), ..options.clone() })?;
-    let mut entry = AuditEntry::new(AuditKind::Done, ActorKind::Operator, "backup restore");
-    entry.status = 200;
-    let recorded = vault.audit().begin().and_then(|attempt| attempt.record(&entry).map(drop));
+    let recorded = folder::record(&vault, "backup restore", AuditKind::Done, 200);
     vault.close()?;
     recorded
 }

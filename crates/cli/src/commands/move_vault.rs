@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oubliette_store::{ActorKind, AuditEntry, AuditKind, Vault, VaultError, VaultOptions};
+use oubliette_store::{AuditKind, Vault, VaultError, VaultOptions};
 use serde_json::json;
 
 use crate::{
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
     let options = folder::options(settings)?;
     match Vault::open(&settings.data, options.clone()) {
         Ok(vault) => {
-            record(&vault, AuditKind::Attempt)?;
+            folder::record(&vault, "move", AuditKind::Attempt, 0)?;
             vault.close()?;
         }
         // To be finished.
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
     drop(progress);
     // The marker knows where its cells are; the setting may still name the old places.
     let vault = Vault::open(&to, VaultOptions { cells: Vec::new(), ..options })?;
-    record(&vault, AuditKind::Done)?;
+    folder::record(&vault, "move", AuditKind::Done, 200)?;
     let (status, closed) = (vault.status(), vault.close());
     let status = status?;
     closed?;
@@ -80,12 +80,4 @@ fn named_cells(settings: &Settings, from: &Path, to: &Path) -> Vec<String> {
         ))
     });
     moved.collect()
-}
-
-fn record(vault: &Vault, kind: AuditKind) -> Result<(), VaultError> {
-    let mut entry = AuditEntry::new(kind, ActorKind::Operator, "move");
-    if matches!(entry.kind, AuditKind::Done) {
-        entry.status = 200;
-    }
-    vault.audit().begin()?.record(&entry).map(drop)
 }

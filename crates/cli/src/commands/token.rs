@@ -1,11 +1,10 @@
 //! `oubliette token`: makes, lists and revokes bearer tokens in the vault's folder; a running service sees it at once.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use oubliette_service::{
     Tokens,
     tokens::{RegisteredKey, Scope, TokenInfo},
 };
+use oubliette_store::{Clock, SystemClock};
 use serde_json::json;
 
 use crate::{config::Settings, error::CliError, output::Output};
@@ -75,8 +74,7 @@ fn line(token: &TokenInfo) -> String {
 }
 
 fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    SystemClock.now_micros()
 }
 
 /// A hundred years.

@@ -5,13 +5,13 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use oubliette_client::Client;
 use oubliette_store::translog::{
     Checkpoint, ConsistencyProof, LogError, Note, VerifierKey, Witness, WitnessKey,
 };
+use oubliette_store::{Clock, SystemClock};
 use serde_json::json;
 
 use super::receipt::{key_text, read};
@@ -69,7 +69,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 (None, None) => String::new(),
             };
             let proof = ConsistencyProof::parse(&text).map_err(untrue)?;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let now = SystemClock.now_micros() / 1_000_000;
             let note = witness.cosign(&proof, now)?;
             let size = Checkpoint::open(&note, &log).map_err(untrue)?.size;
             if let Some(file) = &to {

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use oubliette_store::escrow::holder::{self, OpenedShare};
 use oubliette_store::escrow::{EscrowPlace, EscrowPlan};
-use oubliette_store::{PutOptions, RecoverFrom, SubjectFacts, Vault, VaultError};
+use oubliette_store::{Clock, PutOptions, RecoverFrom, SubjectFacts, SystemClock, Vault, VaultError};
 
 use super::{DrillError, Stage, claim, scene};
 
@@ -97,7 +96,7 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), DrillError> {
     scene::sound(&vault)?;
     stage.say(format!("5. {stays} is whole; {leaves} stays erased, and their rows are swept."));
 
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+    let now = i64::try_from(SystemClock.now_micros() / 1_000_000).unwrap_or(i64::MAX);
     let statements = [first, third].into_iter().map(|name| holder::destroy(&stage.dir.join(name), 1, now));
     let statements = statements.collect::<Result<Vec<_>, _>>()?;
     vault.escrow().rotate(&[], &statements)?;

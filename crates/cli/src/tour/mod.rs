@@ -9,14 +9,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use oubliette_closure::{ProveError, Verdict, prove};
 use oubliette_store::{
     Body, Clock, ConsentGiven, NewBackup, NewDeletion, NewMessage, PutOptions, ReceiptId, ReceiptState,
-    RestoredState, S3Options, Subject, SubjectFacts, Vault, VaultError, VaultLock, VaultOptions, Window,
-    open_backup_store, public_key, restore_backup, verify_receipt,
+    RestoredState, S3Options, Subject, SubjectFacts, SystemClock, Vault, VaultError, VaultLock, VaultOptions,
+    Window, open_backup_store, public_key, restore_backup, verify_receipt,
 };
 
 use crate::commands::prove::question;
@@ -49,19 +48,15 @@ const SLOT: &str = "islands";
 const LEAVES: &str = "mira";
 const STAYS: &str = "yun";
 
-/// The machine's clock, which the tour turns forward.
-struct Turned {
-    started: SystemTime,
-    ahead: AtomicU64,
-}
+/// The machine's clock, turned forward by so many microseconds.
+#[derive(Default)]
+struct Turned(AtomicU64);
 
 const DAY: u64 = 24 * 3600 * 1_000_000;
 
 impl Clock for Turned {
     fn now_micros(&self) -> u64 {
-        let now = self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-            + self.started.elapsed().unwrap_or_default();
-        u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_add(self.ahead.load(Ordering::SeqCst))
+        SystemClock.now_micros().saturating_add(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -71,7 +66,7 @@ pub(crate) fn run(
     options: &VaultOptions,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), TourError> {
-    let clock = Arc::new(Turned { started: SystemTime::now(), ahead: AtomicU64::new(0) });
+    let clock = Arc::new(Turned::default());
     let options = &VaultOptions { clock: Some(clock.clone()), ..options.clone() };
     let folder = scratch.join("vault");
     let vault = Vault::create(&folder, options.clone())?;
@@ -121,7 +116,7 @@ pub(crate) fn run(
         asked.deletion.seconds_left.div_ceil(86_400)
     ));
     check_whole(&vault, LEAVES, &account)?;
-    clock.ahead.fetch_add(7 * DAY + DAY / 24, Ordering::SeqCst);
+    clock.0.fetch_add(7 * DAY + DAY / 24, Ordering::SeqCst);
     let run = vault.run_deletions(&mut |_| ())?;
     if run.erased != 1 {
         return Err(TourError::Untrue(format!("the job erased {} people", run.erased)));

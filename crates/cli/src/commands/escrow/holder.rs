@@ -1,11 +1,10 @@
 //! `oubliette escrow holder`: a holder's own side, which needs no vault.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
-use oubliette_store::VaultError;
 use oubliette_store::escrow::{EscrowBlob, holder};
+use oubliette_store::{Clock, SystemClock, VaultError};
 use serde_json::json;
 
 use super::write_new;
@@ -90,7 +89,7 @@ pub(super) fn run(command: Command, output: &Output) -> Result<(), CliError> {
         }
         Command::Destroy { dir, window, out, yes } => {
             output.confirm(yes, &format!("The key of window {window} in {} is destroyed.", dir.display()))?;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let now = SystemClock.now_micros() / 1_000_000;
             let statement = holder::destroy(&dir, window, i64::try_from(now).unwrap_or(i64::MAX))?;
             hand_over(&statement.to_json(), out)
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use oubliette_store::escrow::holder::OpenedShare;
-use oubliette_store::{ActorKind, AuditEntry, AuditKind, RecoverFrom, Vault};
+use oubliette_store::{AuditKind, RecoverFrom, Vault};
 use serde_json::json;
 
 use super::read;
@@ -65,9 +65,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
             progress.at(what, n)
         })?;
     drop(progress);
-    let entry =
-        AuditEntry { status: 200, ..AuditEntry::new(AuditKind::Done, ActorKind::Operator, "escrow recover") };
-    let recorded = vault.audit().begin().and_then(|attempt| attempt.record(&entry));
+    let recorded = folder::record(&vault, "escrow recover", AuditKind::Done, 200);
     let closed = vault.close();
     recorded?;
     closed?;

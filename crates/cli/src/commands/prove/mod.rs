@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use oubliette_closure::{Proof, Question, Verdict, prove};
 use oubliette_store::{
-    ActorKind, AuditEntry, AuditKind, Vault, VaultCells, VaultError, VaultLock, VaultOptions, rfc3339,
+    AuditKind, Clock, SystemClock, Vault, VaultCells, VaultError, VaultLock, VaultOptions, rfc3339,
 };
 
 use crate::{
@@ -97,14 +97,11 @@ pub(crate) fn question(
 
 fn record(data: &Path, options: &VaultOptions, kind: AuditKind, status: u16) -> Result<(), VaultError> {
     let vault = Vault::open(data, options.clone())?;
-    let mut entry = AuditEntry::new(kind, ActorKind::Operator, "prove");
-    entry.status = status;
-    let recorded = vault.audit().begin().and_then(|attempt| attempt.record(&entry));
+    let recorded = folder::record(&vault, "prove", kind, status);
     let closed = vault.close();
     recorded.and(closed)
 }
 
 fn now() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    rfc3339(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    rfc3339(SystemClock.now_micros())
 }
