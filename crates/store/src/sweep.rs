@@ -87,7 +87,6 @@ impl Vault {
             swept.push(*handle);
         }
         inner.leave_queue(&swept)?;
-        inner.issue_final_receipts()?;
         report.left = (queue.len() - swept.len()) as u64;
         if report.left == 0 && budget > 0 {
             self.expire(budget)?;

@@ -2,7 +2,7 @@
 
 use oubliette_crypto::Handle;
 use oubliette_keyring::{
-    DeletionRequest, Erasure, ErasureOutcome as Keys, JobId, Keyring, Reason, ReceiptSalt, UserId,
+    DeletionRequest, Erasure, ErasureOutcome as Keys, Intent, JobId, Reason, ReceiptSalt, UserId,
     receipt_binding,
 };
 
@@ -70,10 +70,9 @@ pub(super) fn new_request(
 }
 
 /// Erasures that were promised durably and whose time has come, by whomever they were begun.
-pub(crate) fn unfinished(keyring: &Keyring) -> Result<Vec<Erasure>, VaultError> {
-    let now = keyring.due_time();
+pub(crate) fn unfinished(intents: Vec<Intent>, now: i64) -> Result<Vec<Erasure>, VaultError> {
     let mut people = Vec::new();
-    for intent in keyring.intents()?.into_iter().filter(|intent| !intent.held) {
+    for intent in intents.into_iter().filter(|intent| !intent.held) {
         let request = match intent.request {
             Some(request) if request.kept_until > now => continue,
             Some(request) => request,
@@ -111,14 +110,13 @@ impl Inner {
         Ok(outcomes?)
     }
 
-    /// Takes people off the sweep queue whose rows are gone.
+    /// Takes people off the sweep queue whose rows are gone, and issues the final receipts that can be.
     pub(crate) fn leave_queue(&self, swept: &[Handle]) -> Result<(), VaultError> {
-        if swept.is_empty() {
-            return Ok(());
+        if !swept.is_empty() {
+            // Whoever leaves the queue has a receipt.
+            self.issue_receipts()?;
+            self.keyring.swept(swept)?;
         }
-        // Whoever leaves the queue has a receipt.
-        self.issue_receipts()?;
-        self.keyring.swept(swept)?;
         self.issue_final_receipts().map(drop)
     }
 }

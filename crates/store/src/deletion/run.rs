@@ -108,8 +108,9 @@ impl Vault {
         let now = keyring.due_time();
         // These first: whoever is blocked by somebody else meanwhile is then found among the intents.
         let asked = keyring.deletions()?;
-        for intent in keyring.intents()? {
-            let Some(request) = intent.request else { continue };
+        let intents = keyring.intents()?;
+        for intent in &intents {
+            let Some(request) = &intent.request else { continue };
             if intent.held {
                 run.held += 1;
                 watch(&waiting(&request.job.to_string(), DeletionState::Blocked, HELD.to_owned()));
@@ -122,7 +123,8 @@ impl Vault {
             due.look_at(request.kept_until);
             watch(&waiting(&request.job.to_string(), DeletionState::Blocked, kept(request.kept_until)));
         }
-        targets.extend(unfinished(keyring)?.into_iter().map(|erasure| Target { erasure, subject: None }));
+        targets
+            .extend(unfinished(intents, now)?.into_iter().map(|erasure| Target { erasure, subject: None }));
         for requested in asked {
             due.look_at(match (requested.request.due > now, requested.released) {
                 (true, _) => requested.request.due,

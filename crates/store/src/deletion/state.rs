@@ -1,7 +1,6 @@
 //! How far a deletion has come, for whoever asks.
 
 use data_encoding::HEXLOWER;
-use oubliette_crypto::Handle;
 use oubliette_keyring::{Deletion as Found, DeletionRequest, Fence, Requested, SweepEntry, UserId};
 
 use super::Override;
@@ -155,11 +154,15 @@ impl Inner {
     }
 
     fn erased(&self, fence: &Fence, entry: Option<&SweepEntry>) -> DeletionInfo {
+        let job = self.receipts.job_of(&fence.handle);
+        let receipts = job.map_or(Vec::new(), |job| self.receipts.of_job(&job));
+        // Whether anything is left that could undo an erasure whose rows are gone.
+        let is_final = receipts.iter().any(|(state, _)| *state == ReceiptState::Final);
         let known = DeletionInfo {
             erased: Some(micros(fence.erased_at)),
             generation_after: Some(fence.generation_after),
             fence_until: Some(micros(fence.expires)),
-            receipts: told(self.receipts.of_handle(&fence.handle).unwrap_or_default()),
+            receipts: told(receipts),
             ..nothing_known(DeletionState::Erased)
         };
         match entry {
@@ -171,18 +174,11 @@ impl Inner {
                 ..known
             },
             None => DeletionInfo {
-                job: self.receipts.job_of(&fence.handle).map(|job| HEXLOWER.encode(&job)),
-                state: self.after_the_rows(&fence.handle),
+                job: job.map(|job| HEXLOWER.encode(&job)),
+                state: if is_final { DeletionState::Final } else { DeletionState::Swept },
                 ..known
             },
         }
-    }
-
-    /// Whether anything is left that could undo an erasure whose rows are gone.
-    fn after_the_rows(&self, handle: &Handle) -> DeletionState {
-        let told = self.receipts.of_handle(handle).unwrap_or_default();
-        let last = told.last().is_some_and(|(state, _)| *state == ReceiptState::Final);
-        if last { DeletionState::Final } else { DeletionState::Swept }
     }
 }
 

@@ -57,6 +57,11 @@ impl Keeping {
         Ok(keeping)
     }
 
+    /// What the set-up says, if there is one, without a copy of it: asked for each erasure that is not final yet, at every sweep.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Setup) -> T) -> Option<T> {
+        lock(&self.setup).as_ref().map(look)
+    }
+
     pub(crate) fn is_set_up(&self) -> bool {
         lock(&self.setup).is_some()
     }
@@ -121,7 +126,7 @@ impl Inner {
     /// Seals the root if it has changed, or if a new window has begun; unless `at_once`, not more often than every ten seconds, and five minutes after a failure. A failure is noted,
     /// for status and readiness, and answered.
     pub(crate) fn escrow_step(&self, at_once: bool) -> Result<(), VaultError> {
-        if self.escrow.setup()?.is_none() {
+        if !self.escrow.is_set_up() {
             return Ok(());
         }
         let _alone = lock(&self.escrow.alone);

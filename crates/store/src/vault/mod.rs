@@ -238,7 +238,7 @@ impl Vault {
 
 /// An erasure that was promised durably is finished by whoever opens the vault next.
 fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
-    let waiting = deletion::unfinished(keyring)?;
+    let waiting = deletion::unfinished(keyring.intents()?, keyring.due_time())?;
     if !waiting.is_empty() {
         keyring.erase_all(&waiting)?;
         tracing::info!(people = waiting.len(), "finished erasures that an earlier run began");
