@@ -10,7 +10,7 @@ use super::store::BackupStore;
 use super::tables::Tables;
 use super::{BackupInfo, Backups};
 use crate::VaultError;
-use crate::times::rfc3339;
+use crate::times::{micros, rfc3339};
 
 /// A backup, and what the vault's keys make of it today.
 #[derive(Debug, Clone)]
@@ -73,9 +73,8 @@ impl Backups {
         let tables = Tables::new(store, self.folder());
         // Of a root that opened any of the erased: the last of them counts.
         let inner = &self.vault.inner;
-        let ends = inner.final_after(inner.keyring.generation())?.and_then(|until| u64::try_from(until).ok());
-        let ends =
-            ends.map(|until| until.saturating_mul(1_000_000)).filter(|until| *until > inner.due_time());
+        let ends = inner.final_after(inner.keyring.generation())?.map(micros);
+        let ends = ends.filter(|until| *until > inner.due_time());
         // A handle is looked up once for all backups.
         let mut known = HashMap::new();
         let mut backups = Vec::new();

@@ -81,7 +81,6 @@ impl Backups {
         let total = inner.engine.sizes()?.live_bytes + inner.blobs.disk_bytes()?;
         let (made, generation, damaged) = writers.beside(|| {
             let watching = inner.watched.begin();
-            let (done, damaged) = (0, 0);
             let mut making = Making {
                 inner,
                 key: &key,
@@ -89,9 +88,9 @@ impl Backups {
                 watching: &watching,
                 progress,
                 gone: inner.keyring.sweep_queue().iter().map(|entry| *entry.handle.as_bytes()).collect(),
-                done,
+                done: 0,
                 total,
-                damaged,
+                damaged: 0,
             };
             let mut made = making.main_run(&tables, &runs)?;
             made.extend(making.passes()?);

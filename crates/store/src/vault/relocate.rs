@@ -284,7 +284,6 @@ fn copy_shares(
     let mut pairs = Vec::new();
     for Moving { old, new } in moving {
         let share = FileCell::open(old).map_err(|error| cell_error(error, source))?;
-        new.parent().map_or(Ok(()), folder::make_dir)?;
         let made = FileCell::create(new, from.marker.vault, share.share_index(), share.shares());
         pairs.push((share, made.map_err(|error| cell_error(error, target))?));
     }
