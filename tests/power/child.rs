@@ -101,7 +101,7 @@ pub(crate) fn open_in_child(folder: &Path, history: History) {
     assert_eq!(ended, Some(DIED), "the vault did not open after a first cut");
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -137,8 +137,12 @@ fn play(folder: &Path, history: History, from: usize) {
         process::exit(DIED);
     }
     say("made".into());
-    let from = from + usize::from(is_done(&actor, history, from));
-    for (n, op) in ops.iter().enumerate().skip(from) {
+    let done = is_done(&actor, history, from);
+    if done {
+        // Who opens a vault and is shown a change may rely on it.
+        say(format!("ok {from}"));
+    }
+    for (n, op) in ops.iter().enumerate().skip(from + usize::from(done)) {
         if let Err(error) = actor.act(op) {
             say(format!("failed {n}: {error}"));
             process::exit(FAILED);

@@ -99,7 +99,10 @@ impl Recorded {
                 if let Some(n) = said.strip_prefix("ok ").and_then(|n| n.parse::<usize>().ok()) {
                     expected.acknowledged[0] = n + 1;
                 }
-                oldest = epochs(&cell.bytes).into_iter().max().unwrap_or(0).max(oldest);
+                // Who failed promised nothing: what he wrote over may still lie on the medium.
+                if !said.starts_with("failed") {
+                    oldest = epochs(&cell.bytes).into_iter().max().unwrap_or(0).max(oldest);
+                }
             }
             promised.push((expected, oldest));
         }

@@ -26,6 +26,7 @@ mod inspect;
 mod model;
 mod script;
 mod scripts;
+mod waiting;
 
 /// How often, unless the environment says otherwise.
 fn rounds(variable: &str, quick: u64) -> u64 {

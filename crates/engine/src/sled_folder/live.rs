@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::flush::flush;
 use super::start::check_no_blobs;
 use crate::EngineError;
 use crate::durable::{entries, sync_tree};
@@ -51,7 +52,7 @@ impl Live {
     }
 
     pub(super) fn flush(&self) -> Result<(), EngineError> {
-        self.db.flush().map(drop).map_err(self.failed())
+        flush(&self.db).map_err(self.failed())
     }
 
     pub(super) fn sync(&self) -> Result<(), EngineError> {
@@ -73,7 +74,7 @@ impl Live {
     /// Lets sled go and makes durable what it wrote while going.
     pub(super) fn finish(self) -> Result<(), EngineError> {
         let Self { db, data, log, number: _ } = self;
-        db.flush().map_err(sled_error(&data))?;
+        flush(&db).map_err(sled_error(&data))?;
         log.sync_all().map_err(EngineError::io("sync", &data))?;
         drop(db);
         check_no_blobs(&data)?;

@@ -7,6 +7,7 @@ mod baseline;
 mod check;
 mod compact;
 mod filter;
+mod flush;
 mod fresh;
 pub(crate) mod fuzz;
 mod layout;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{
@@ -22,6 +23,9 @@ const NAMES: Duration = Duration::from_secs(3600);
 const ATTRIBUTES: Duration = Duration::ZERO;
 /// What `statfs` says is free, in blocks: 64 GiB.
 const FREE: u64 = 16 << 20;
+
+/// How long a failing sync takes.
+const GIVING_UP: Duration = Duration::from_millis(30);
 
 type Listing = Vec<(Ino, FileType, String)>;
 
@@ -239,7 +243,14 @@ impl Filesystem for Served {
     }
 
     fn fsync(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        done(self.live().sync(ino.0), reply);
+        match self.live().sync(ino.0) {
+            Ok(()) => reply.ok(),
+            // Late, as disks do it, and beside other calls: whoever waits for something else as well is waiting for this by then.
+            Err(refused) => drop(thread::spawn(move || {
+                thread::sleep(GIVING_UP);
+                reply.error(errno(refused));
+            })),
+        }
     }
 
     fn fsyncdir(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
