@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|input: &[u8]| oubliette_fuzz::run(&oubliette_keyring::fuzzing::TARGETS, "escrow_files", input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| oubliette_fuzz::run(&oubliette_store::fuzzing::TARGETS, "escrow_files", input));

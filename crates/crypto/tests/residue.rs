@@ -73,7 +73,7 @@ fn dies_with<T>(what: &str, wanted: &Wanted, holder: T) {
     plain.iter_mut().zip(&wanted.0).for_each(|(to, masked)| *to = !masked);
     assert!(wanted.copies() > 0, "{what}: the search finds nothing");
     plain.zeroize();
-    assert_eq!(wanted.copies() == 0, protection() == Protection::Secret, "{what}: in use");
+    assert_eq!(wanted.copies() == 0, protection() == Protection::Secret, "{what}: copies while it is in use");
     drop(holder);
     assert_eq!(wanted.copies(), 0, "{what}: copies stay behind");
 }

@@ -179,13 +179,17 @@ fn the_record_is_there_before_the_first_byte_of_a_long_answer() {
 fn who_does_not_wait_for_the_answer_is_recorded_all_the_same() {
     let service = Service::start();
     service.with_people(&["ann"]);
+    // So long that much of the work is left when the last byte is sent.
+    let mut body = vec![0; 512 << 10];
+    getrandom::fill(&mut body).unwrap();
     for n in 0..20 {
         let mut stream = service.connect();
-        let request = format!(
-            "PUT /v1/subjects/ann/saves/g/{n} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 1\r\n\r\nx",
-            service.token
+        let head = format!(
+            "PUT /v1/subjects/ann/saves/g/{n} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+            service.token,
+            body.len()
         );
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
         drop(stream);
     }
     let recorded = |service: &Service| {
