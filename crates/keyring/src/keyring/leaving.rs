@@ -102,6 +102,7 @@ impl Keyring {
             due: now,
             reason: Reason::UNASKED,
             by_operator: true,
+            shortened: false,
             blocked: None,
             kept_until: 0,
             overriding: None,

@@ -62,6 +62,7 @@ pub(super) fn new_request(
         due,
         reason,
         by_operator,
+        shortened: false,
         blocked: None,
         kept_until: 0,
         overriding: None,
@@ -77,7 +78,7 @@ pub(crate) fn unfinished(intents: Vec<Intent>, now: i64) -> Result<Vec<Erasure>,
             Some(request) if request.kept_until > now => continue,
             Some(request) => request,
             // Damage hides what was asked for. That they are to be erased stands in the key tree.
-            None => new_request(&intent.user, Reason::UNASKED, now, now, true)?.0,
+            None => new_request(&intent.user, Reason::UNASKED, now, now, false)?.0,
         };
         people.push(Erasure { user: intent.user, request, kept_until: 0, at_once: false });
     }
