@@ -17,6 +17,7 @@ mod deletion_crash;
 mod deletion_model;
 mod erasure;
 mod escrow;
+mod escrow_ledger;
 mod export;
 mod export_ends;
 mod export_person;
