@@ -18,7 +18,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Busy`] if a reader does not let go: of whoever they read, the deletion is durable; call again to wait for its end.
+    /// [`VaultError::OldCellWaits`], and then nothing was done: whoever is blocked is not told the salt again.
     pub fn erase(&self, users: &[&str]) -> Result<Vec<ErasureOutcome>, VaultError> {
+        if self.inner.wipe_old_cells()? {
+            return Err(VaultError::OldCellWaits);
+        }
         let mut people = Vec::with_capacity(users.len());
         let mut salts = Vec::with_capacity(users.len());
         for user in users {
@@ -86,8 +90,9 @@ pub(crate) fn unfinished(intents: Vec<Intent>, now: i64) -> Result<Vec<Erasure>,
 }
 
 impl Inner {
-    /// Erases, and drops what is kept of these people for speed.
+    /// Erases, and drops what is kept of these people for speed. While an old cell waits to be wiped they are blocked.
     pub(super) fn leave(&self, people: &[Erasure]) -> Result<Vec<Keys>, VaultError> {
+        self.wipe_old_cells()?;
         let mut handles: Vec<_> = people
             .iter()
             .filter_map(|person| self.keyring.even_leaving(&person.user).ok())

@@ -28,6 +28,7 @@ mod holds;
 mod keep;
 mod minors;
 mod model;
+mod old_cell;
 mod once;
 mod plug;
 mod policies;
