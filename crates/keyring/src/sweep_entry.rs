@@ -196,7 +196,7 @@ mod tests {
             bytes[102..].iter_mut().zip(word.bytes()).for_each(|(to, from)| *to = from);
             match SweepEntry::decode(&bytes) {
                 Ok(entry) => prop_assert_eq!(entry.encode().to_vec(), bytes),
-                Err(Malformed) => prop_assert!(flags == 8 || word.len() > 26),
+                Err(Malformed) => prop_assert!(flags == 16 || word.len() > 26),
             }
         }
     }
