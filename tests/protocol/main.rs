@@ -16,7 +16,7 @@ mod steps;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use state::{Home, Receipt, Standing, State};
+use state::{CELLS, Doing, Home, Receipt, Standing, State};
 use steps::{BROKEN, Order, next};
 
 /// More states than this, and something runs away.
@@ -162,8 +162,22 @@ fn every_state_keeps_every_rule() {
         s.told == Some(Standing::Erased) && !s.lost && s.escrow.is_some_and(|escrow| escrow.held_a)
     });
     reached("A's row is back from a backup, as noise", &|s| s.told == Some(Standing::Erased) && s.rows[0]);
+    reached("A is blocked, and a cell elsewhere waits to be wiped", &|s| {
+        s.doing == Doing::Serving
+            && s.told == Some(Standing::Blocked)
+            && s.home == Home::Second
+            && s.cells[0] != [0; CELLS]
+    });
     reached("A stays, cancelled", &|s| s.due && s.standing() == Some(Standing::Living));
     assert!(search.states.len() > 10_000);
+
+    let page = include_str!("../../docs/model.md");
+    let steps: BTreeSet<_> =
+        search.before.iter().map(|(_, step)| *step).filter(|step| *step != "begin").collect();
+    for step in steps {
+        let named = page.lines().any(|line| line.starts_with("| ") && line.contains(&format!("“{step}”")));
+        assert!(named, "docs/model.md does not say what the step “{step}” stands for");
+    }
 }
 
 #[test]

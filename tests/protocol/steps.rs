@@ -34,9 +34,11 @@ pub(crate) enum Order {
     CopiedShareLeft,
     /// The old cells are not wiped after a move.
     OldCellsLeft,
+    /// Somebody is erased although an old cell could not be wiped yet.
+    ErasedBesideOldCell,
 }
 
-pub(crate) const BROKEN: [(Order, &str); 14] = [
+pub(crate) const BROKEN: [(Order, &str); 15] = [
     (Order::WipeAfterAcknowledgement, "erased_never_opens"),
     (Order::ReceiptFirst, "no_receipt_without_destruction"),
     (Order::ReadersNotDrained, "no_receipt_without_destruction"),
@@ -51,6 +53,7 @@ pub(crate) const BROKEN: [(Order, &str); 14] = [
     (Order::NoMovedMark, "never_two_live_vaults"),
     (Order::CopiedShareLeft, "erased_never_opens"),
     (Order::OldCellsLeft, "erased_never_opens"),
+    (Order::ErasedBesideOldCell, "no_receipt_without_destruction"),
 ];
 
 type Next = Vec<(&'static str, State)>;
@@ -118,6 +121,8 @@ fn rescue(s: &mut State, order: Order) {
 
 fn serving(state: &State, order: Order, step: &mut Step<'_>) {
     let Some(standing) = state.standing() else { return };
+    // Shares that the vault knows to be left in the other folder.
+    let elsewhere = if left(state, order) { [0; CELLS] } else { state.cells[state.folders().1] };
     match standing {
         Standing::Living => step("deletion requested", &|s| s.insert(Standing::Requested)),
         Standing::Requested => {
@@ -137,7 +142,10 @@ fn serving(state: &State, order: Order, step: &mut Step<'_>) {
         }
         Standing::Blocked => {
             step("block acknowledged", &|s| s.told = s.told.max(Some(Standing::Blocked)));
-            step("erase", &|s| s.doing = Doing::Erasing(0));
+            // A share elsewhere that waits to be wiped opens A with the pages of its time.
+            if elsewhere == [0; CELLS] || order == Order::ErasedBesideOldCell {
+                step("erase", &|s| s.doing = Doing::Erasing(0));
+            }
         }
         Standing::Erased => {
             if state.queued && state.receipt != Receipt::None {
@@ -154,6 +162,10 @@ fn serving(state: &State, order: Order, step: &mut Step<'_>) {
                 step("erasure acknowledged", &|s| s.told = Some(Standing::Erased));
             }
         }
+    }
+    for cell in (0..CELLS).filter(|cell| elsewhere[*cell] != 0) {
+        // Its disk is back. The root was changed when the vault was opened.
+        step("cell elsewhere wiped", &|s| s.cells[s.folders().1][cell] = 0);
     }
     if standing < Standing::Blocked {
         step("somebody reads A", &|s| s.reader = true);
@@ -320,10 +332,13 @@ fn settling(state: &State, n: u8, order: Order, step: &mut Step<'_>) {
             on(s);
         }),
         5 | 6 if order == Order::OldCellsLeft && state.home == Home::Second => step("left", &on),
-        5 | 6 => step("cell elsewhere wiped", &|s| {
-            s.cells[other][usize::from(n - 5)] = 0;
-            on(s);
-        }),
+        5 | 6 => {
+            step("cell elsewhere wiped", &|s| {
+                s.cells[other][usize::from(n - 5)] = 0;
+                on(s);
+            });
+            step("its disk is away", &on);
+        }
         // The service, or the command, which may begin anew.
         _ => {
             step("serve", &|s| s.doing = Doing::Serving);

@@ -176,6 +176,7 @@ fn of_code(code: &str) -> u8 {
         | "guardian_consent_required"
         | "region_mismatch"
         | "held"
+        | "old_cell_waits"
         | "deletion_due"
         | "approval_mismatch"
         | "second_person_required"

@@ -42,6 +42,8 @@ pub enum ErasureOutcome {
     InUse(usize),
     /// Blocked, and kept until this moment because the law wants it, in seconds since the Unix epoch.
     Kept(i64),
+    /// Blocked, and not erased while an old cell waits to be wiped ([`Keyring::old_cell_waits`](crate::Keyring::old_cell_waits)).
+    OldCell,
     /// Nobody of this name.
     Unknown,
 }

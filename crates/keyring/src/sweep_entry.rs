@@ -9,7 +9,8 @@ use crate::records::Fence;
 const BY_OPERATOR: u8 = 1;
 const COOLING_OFF: u8 = 2;
 const HOLDS: u8 = 4;
-const KNOWN: u8 = BY_OPERATOR | COOLING_OFF | HOLDS;
+const DAMAGED: u8 = 8;
+const KNOWN: u8 = BY_OPERATOR | COOLING_OFF | HOLDS | DAMAGED;
 
 /// An erased person, by a random name and without anything computed from who they were, until their rows are gone and their receipt is
 /// written. All moments are seconds since the Unix epoch.
@@ -31,12 +32,14 @@ pub struct SweepEntry {
     pub generation_after: u64,
     /// Keys and operations in use that were cancelled and waited for.
     pub leases_drained: u32,
-    /// Asked by an operator with the vault in hand.
+    /// Asked by an operator with the vault in hand, or carried out by one before it was due.
     pub by_operator: bool,
     /// Two people had the cooling-off period shortened.
     pub cooling_off_overridden: bool,
     /// A legal hold stood, and two people overrode it.
     pub holds_overridden: bool,
+    /// What restricted the person was damaged: nobody knows what they asked for before, nor which holds stood.
+    pub damaged: bool,
     /// Why; `None` if nobody asked.
     pub reason: Option<Reason>,
 }
@@ -50,8 +53,8 @@ impl SweepEntry {
         self.job != JobId([0; 16])
     }
 
-    pub(crate) fn of(request: &DeletionRequest, fence: &Fence, held: bool) -> Self {
-        let approved = request.approved();
+    /// `held`: whether a legal hold stood; `None` where damage hides that.
+    pub(crate) fn of(request: &DeletionRequest, fence: &Fence, held: Option<bool>) -> Self {
         Self {
             handle: fence.handle,
             job: request.job,
@@ -62,8 +65,9 @@ impl SweepEntry {
             generation_after: fence.generation_after,
             leases_drained: fence.leases_drained,
             by_operator: request.by_operator,
-            cooling_off_overridden: approved.is_some_and(|overriding| overriding.cooling_off),
-            holds_overridden: held && request.overrides_holds(),
+            cooling_off_overridden: request.shortened,
+            holds_overridden: held == Some(true) && request.overrides_holds(),
+            damaged: held.is_none(),
             reason: Some(request.reason),
         }
     }
@@ -82,6 +86,7 @@ impl SweepEntry {
             by_operator: false,
             cooling_off_overridden: false,
             holds_overridden: false,
+            damaged: false,
             reason: None,
         }
     }
@@ -89,7 +94,8 @@ impl SweepEntry {
     pub(crate) fn encode(&self) -> [u8; Self::LEN] {
         let flags = (u8::from(self.by_operator) * BY_OPERATOR)
             | (u8::from(self.cooling_off_overridden) * COOLING_OFF)
-            | (u8::from(self.holds_overridden) * HOLDS);
+            | (u8::from(self.holds_overridden) * HOLDS)
+            | (u8::from(self.damaged) * DAMAGED);
         let reason = self.reason.as_ref().map_or("", Reason::as_str).as_bytes();
         let length = u8::try_from(reason.len()).unwrap_or(0);
         let mut entry = [0; Self::LEN];
@@ -135,6 +141,7 @@ impl SweepEntry {
             by_operator: flags & BY_OPERATOR != 0,
             cooling_off_overridden: flags & COOLING_OFF != 0,
             holds_overridden: flags & HOLDS != 0,
+            damaged: flags & DAMAGED != 0,
             reason,
         })
     }
@@ -160,6 +167,7 @@ mod tests {
             by_operator: true,
             cooling_off_overridden: false,
             holds_overridden: true,
+            damaged: true,
             reason: Reason::new("account_closed"),
         };
         let bytes = [
@@ -170,7 +178,7 @@ mod tests {
             &[0, 0, 0, 0, 0, 0, 0, 5],
             &[0, 0, 0, 0, 0, 0, 0, 6],
             &[0, 0, 0, 0, 0, 0, 0, 7],
-            &[0, 0, 0, 8, 5, 14],
+            &[0, 0, 0, 8, 13, 14],
             b"account_closed",
             &[0; 12],
         ]
@@ -181,14 +189,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_entry_has_one_encoding(mut bytes in prop::collection::vec(any::<u8>(), 128), flags in 0u8..9, word in "[a-z]{0,27}") {
+        fn one_entry_has_one_encoding(mut bytes in prop::collection::vec(any::<u8>(), 128), flags in 0u8..17, word in "[a-z]{0,27}") {
             bytes[100] = flags;
             bytes[101] = word.len() as u8;
             bytes[102..].fill(0);
             bytes[102..].iter_mut().zip(word.bytes()).for_each(|(to, from)| *to = from);
             match SweepEntry::decode(&bytes) {
                 Ok(entry) => prop_assert_eq!(entry.encode().to_vec(), bytes),
-                Err(Malformed) => prop_assert!(flags == 8 || word.len() > 26),
+                Err(Malformed) => prop_assert!(flags == 16 || word.len() > 26),
             }
         }
     }

@@ -260,6 +260,7 @@ impl From<VaultError> for Problem {
                 of(S::FORBIDDEN, "consent_required", "A consent is missing")
             }
             VaultError::Held => of(S::CONFLICT, "held", "A legal hold stands"),
+            VaultError::OldCellWaits => of(S::CONFLICT, "old_cell_waits", "An old cell waits to be wiped"),
             VaultError::DeletionDue => of(S::CONFLICT, "deletion_due", "The deletion is due"),
             VaultError::ApprovalMismatch => {
                 of(S::CONFLICT, "approval_mismatch", "Something else waits for approval")
@@ -343,6 +344,7 @@ mod tests {
         assert_eq!(status_and_code(VaultError::SubjectUnknown), (404, "subject_unknown"));
         assert_eq!(status_and_code(VaultError::SubjectBlocked), (423, "subject_blocked"));
         assert_eq!(status_and_code(VaultError::SubjectErased { erased_at: 1 }), (410, "subject_erased"));
+        assert_eq!(status_and_code(VaultError::OldCellWaits), (409, "old_cell_waits"));
         assert_eq!(status_and_code(VaultError::DeletionDue), (409, "deletion_due"));
         assert_eq!(status_and_code(VaultError::ApprovalMismatch), (409, "approval_mismatch"));
         assert_eq!(status_and_code(VaultError::SecondPersonRequired), (403, "second_person_required"));

@@ -50,6 +50,12 @@ pub enum VaultError {
     /// A legal hold stands.
     #[error("a legal hold stands on this person; lift it, or wait until it has expired")]
     Held,
+    /// A cell that this vault left is not wiped yet.
+    #[error(
+        "nobody was erased: an old cell of this vault waits to be wiped, and with the key pages of its time it opens whoever lived then. Mount its disk and try \
+         again; if the disk is destroyed, stop the service and say so by `oubliette doctor --cell-destroyed`. `oubliette status` names the file"
+    )]
+    OldCellWaits,
     /// The cooling-off period of a deletion is over.
     #[error("the cooling-off period is over; the deletion cannot be taken back any more")]
     DeletionDue,

@@ -15,7 +15,8 @@ use crate::rows::{Bounds, Run};
 pub enum Deletion {
     /// Its keys are gone.
     Erased,
-    /// Its keys are gone as soon as a legal hold has ended, or the time is over that the law wants it kept.
+    /// Its keys are gone as soon as a legal hold has ended, or the time is over that the law wants it kept; or, where nothing of that
+    /// stands in the way, as soon as an old cell of the vault is wiped that with older key pages opens it.
     Blocked,
 }
 
@@ -90,7 +91,7 @@ impl Person {
         if matches!(answer, Err(KeyringError::LeasesHeld { .. })) {
             self.vault.tidied.begin_again();
         }
-        Ok(if answer?.waits { Deletion::Blocked } else { Deletion::Erased })
+        Ok(if answer?.waits || self.vault.old_cells_wait() { Deletion::Blocked } else { Deletion::Erased })
     }
 
     /// The first second at which all of this may be cut by law; 0 if nothing speaks against it. May ask for the lock of the person's names of

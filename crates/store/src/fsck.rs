@@ -44,7 +44,7 @@ impl Vault {
     /// # Errors
     /// Those that end the search; damage that was found stands in the report.
     pub fn fsck(&self, mend: bool, progress: &mut dyn FnMut(&str, u64)) -> Result<FsckReport, VaultError> {
-        let mut report = FsckReport { notes: self.inner.folder_notes().to_vec(), ..FsckReport::default() };
+        let mut report = FsckReport { notes: self.inner.folder_notes(), ..FsckReport::default() };
         report.notes.extend(self.inner.keyring.mended_at_open().iter().cloned());
         progress("pages", 0);
         let pages = self.inner.keyring.verify(mend)?;

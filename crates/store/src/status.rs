@@ -95,8 +95,7 @@ impl Vault {
             problems: self
                 .inner
                 .folder_notes()
-                .iter()
-                .cloned()
+                .into_iter()
                 .chain(not_ready)
                 .chain(self.inner.warnings().into_iter().map(|warning| warning.detail))
                 .chain(keys_in_plain_memory())

@@ -203,7 +203,7 @@ impl From<Keys> for ErasureOutcome {
             Keys::Erased(record) => Self::Erased(record.into()),
             Keys::AlreadyErased(record) => Self::AlreadyErased(record.into()),
             Keys::Held => Self::Held,
-            Keys::Unknown | Keys::NotDue | Keys::InUse(_) | Keys::Kept(_) => Self::Unknown,
+            Keys::Unknown | Keys::NotDue | Keys::InUse(_) | Keys::Kept(_) | Keys::OldCell => Self::Unknown,
         }
     }
 }

@@ -215,7 +215,7 @@ def erased():
             "policy": "the whole person, every class of content: keys are destroyed, rows and blobs removed afterwards",
             "region": "eu",
             "holds": "none stood when the keys were destroyed",
-            "cooling_off": "as asked for",
+            "cooling_off": "not waited for: an operator asked for it at once",
             "asked_by": "an operator with the vault in hand",
         },
         "blocked": "2023-11-14T22:13:21Z",

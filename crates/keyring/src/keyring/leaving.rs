@@ -1,6 +1,7 @@
 //! Blocking and erasing people.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use oubliette_crypto::{CryptoError, JobId, Tag};
@@ -27,6 +28,12 @@ pub struct Erasure {
 }
 
 impl Keyring {
+    /// Says whether a cell that this vault left still waits to be wiped. While one does, people are blocked and nobody is erased: with the pages of
+    /// its time it opens whoever lived then, so no new root here would take their keys out of the world.
+    pub fn old_cell_waits(&self, waits: bool) {
+        self.old_cell.store(waits, Ordering::SeqCst);
+    }
+
     /// Makes the intent to erase durable: from now on the person's reads and writes are refused. Returns when the keys and operations
     /// in use were given back; `LeasesHeld` leaves the person blocked.
     pub fn block(&self, user: &UserId) -> Result<(), KeyringError> {
@@ -61,12 +68,14 @@ impl Keyring {
             leaving.into_iter().map(|leaving| (leaving.tag, leaving)).collect();
         let distinct: Vec<Leaving> = distinct.into_values().collect();
         let blocked = self.block_all(distinct.clone())?;
+        let old_cell = self.old_cell.load(Ordering::SeqCst);
         let deadline = Instant::now() + self.core.options.lease_wait;
         let mut outcomes: HashMap<Tag, ErasureOutcome> = HashMap::new();
         let mut drained = Vec::new();
         for (leaving, blocking) in distinct.into_iter().zip(blocked) {
             let tag = leaving.tag;
             let outcome = match blocking {
+                Blocking::Blocked if old_cell => ErasureOutcome::OldCell,
                 Blocking::Blocked => {
                     match self.drain(tag, deadline.saturating_duration_since(Instant::now())) {
                         Ok(leases) => {
@@ -102,6 +111,7 @@ impl Keyring {
             due: now,
             reason: Reason::UNASKED,
             by_operator: true,
+            shortened: false,
             blocked: None,
             kept_until: 0,
             overriding: None,

@@ -11,6 +11,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
@@ -54,6 +55,8 @@ pub struct Keyring {
     verifying: Mutex<()>,
     /// One at a time: a walk for escrow has the writer keep what it writes.
     pub(crate) escrowing: Mutex<()>,
+    /// See [`Keyring::old_cell_waits`].
+    old_cell: AtomicBool,
 }
 
 impl Keyring {
@@ -94,6 +97,7 @@ impl Keyring {
             root_key,
             verifying: Mutex::default(),
             escrowing: Mutex::default(),
+            old_cell: AtomicBool::new(false),
         })
     }
 

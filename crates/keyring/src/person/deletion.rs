@@ -11,6 +11,7 @@ pub const MAX_DELETION_REASON: usize = 26;
 
 const BY_OPERATOR: u8 = 1;
 const OVERRIDES: u8 = 2;
+const SHORTENED: u8 = 4;
 const COOLING_OFF: u8 = 1;
 const HOLDS: u8 = 2;
 
@@ -71,8 +72,10 @@ pub struct DeletionRequest {
     pub due: i64,
     /// Why.
     pub reason: Reason,
-    /// Asked by an operator with the vault in hand.
+    /// Asked by an operator with the vault in hand, or carried out by one before it was due.
     pub by_operator: bool,
+    /// Two people had the cooling-off period shortened. It stays so, whatever is to be overridden after that.
+    pub shortened: bool,
     /// When reads and writes were stopped; `None` while they are not.
     pub blocked: Option<i64>,
     /// Until when the law wants the content kept although nobody reads it; 0 if it does not.
@@ -131,8 +134,9 @@ impl DeletionRequest {
 
     /// The stored form (docs/formats.md, section 4).
     pub(super) fn put(&self, bytes: &mut Vec<u8>) {
-        let flags =
-            (u8::from(self.by_operator) * BY_OPERATOR) | (u8::from(self.overriding.is_some()) * OVERRIDES);
+        let flags = (u8::from(self.by_operator) * BY_OPERATOR)
+            | (u8::from(self.overriding.is_some()) * OVERRIDES)
+            | (u8::from(self.shortened) * SHORTENED);
         bytes.extend_from_slice(self.job.as_bytes());
         bytes.extend_from_slice(&self.binding);
         for moment in [self.requested, self.due, self.blocked.unwrap_or(0), self.kept_until] {
@@ -156,7 +160,7 @@ impl DeletionRequest {
         let (kept_until, flags, length) = (fields.i64()?, fields.u8()?, fields.u8()?);
         let word = std::str::from_utf8(fields.take(length.into())?).map_err(|_| Malformed)?;
         let reason = Reason::new(word).ok_or(Malformed)?;
-        if flags > (BY_OPERATOR | OVERRIDES) {
+        if flags > (BY_OPERATOR | OVERRIDES | SHORTENED) {
             return Err(Malformed);
         }
         let overriding = if flags & OVERRIDES == 0 { None } else { Some(Overriding::take(fields)?) };
@@ -167,6 +171,7 @@ impl DeletionRequest {
             due,
             reason,
             by_operator: flags & BY_OPERATOR != 0,
+            shortened: flags & SHORTENED != 0,
             blocked: Some(blocked).filter(|moment| *moment != 0),
             kept_until,
             overriding,

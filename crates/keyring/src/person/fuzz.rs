@@ -38,6 +38,7 @@ pub(crate) fn restrictions_seeds() -> Vec<Vec<u8>> {
         due: 1_700_604_800,
         reason: Reason::new("account_closed").unwrap(),
         by_operator: false,
+        shortened: false,
         blocked: None,
         kept_until: 0,
         overriding: None,

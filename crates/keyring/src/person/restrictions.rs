@@ -139,6 +139,7 @@ impl Restrictions {
                         && now < overriding.expires =>
                 {
                     deletion.due = deletion.due.min(overriding.due);
+                    deletion.shortened |= overriding.cooling_off;
                     deletion.overriding = Some(Overriding { approved: Some(by), ..overriding });
                     true
                 }

@@ -65,6 +65,8 @@ impl Plan<'_> {
         if state.restrictions.is_held(due) && !request.overrides_holds() {
             return Ok(Blocking::Held);
         }
+        // Whoever has the vault in hand, and not the person, says that the time for second thoughts is over.
+        request.by_operator |= request.due > due;
         request.blocked = Some(self.moment.now);
         request.kept_until = if at_once { 0 } else { kept_until };
         state.restrictions.deletion = Some(request);
@@ -165,7 +167,7 @@ impl Plan<'_> {
             generation_after: generation,
             leases_drained,
         };
-        let held = restrictions.as_ref().is_some_and(|restrictions| restrictions.is_held(self.moment.due));
+        let held = restrictions.as_ref().map(|restrictions| restrictions.is_held(self.moment.due));
         let request = restrictions.as_ref().and_then(|restrictions| restrictions.deletion.as_ref());
         let entry = handle.map(|handle| match request.or(otherwise) {
             Some(request) => SweepEntry::of(request, &fence, held),

@@ -18,7 +18,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Busy`] if a reader does not let go: of whoever they read, the deletion is durable; call again to wait for its end.
+    /// [`VaultError::OldCellWaits`], and then nothing was done: whoever is blocked is not told the salt again.
     pub fn erase(&self, users: &[&str]) -> Result<Vec<ErasureOutcome>, VaultError> {
+        if self.inner.wipe_old_cells()? {
+            return Err(VaultError::OldCellWaits);
+        }
         let mut people = Vec::with_capacity(users.len());
         let mut salts = Vec::with_capacity(users.len());
         for user in users {
@@ -62,6 +66,7 @@ pub(super) fn new_request(
         due,
         reason,
         by_operator,
+        shortened: false,
         blocked: None,
         kept_until: 0,
         overriding: None,
@@ -77,7 +82,7 @@ pub(crate) fn unfinished(intents: Vec<Intent>, now: i64) -> Result<Vec<Erasure>,
             Some(request) if request.kept_until > now => continue,
             Some(request) => request,
             // Damage hides what was asked for. That they are to be erased stands in the key tree.
-            None => new_request(&intent.user, Reason::UNASKED, now, now, true)?.0,
+            None => new_request(&intent.user, Reason::UNASKED, now, now, false)?.0,
         };
         people.push(Erasure { user: intent.user, request, kept_until: 0, at_once: false });
     }
@@ -85,8 +90,9 @@ pub(crate) fn unfinished(intents: Vec<Intent>, now: i64) -> Result<Vec<Erasure>,
 }
 
 impl Inner {
-    /// Erases, and drops what is kept of these people for speed.
+    /// Erases, and drops what is kept of these people for speed. While an old cell waits to be wiped they are blocked.
     pub(super) fn leave(&self, people: &[Erasure]) -> Result<Vec<Keys>, VaultError> {
+        self.wipe_old_cells()?;
         let mut handles: Vec<_> = people
             .iter()
             .filter_map(|person| self.keyring.even_leaving(&person.user).ok())

@@ -17,6 +17,7 @@ use crate::{Vault, VaultError};
 /// People under one new root.
 const BATCH: usize = 1000;
 const HELD: &str = "a legal hold stands";
+const OLD_CELL: &str = "an old cell waits to be wiped and opens whoever lived then: mount its disk, or say that it is destroyed (`oubliette doctor --cell-destroyed`); status names it";
 
 /// What a run did.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,7 @@ pub struct DeletionRun {
     pub held: u64,
     /// Blocked, and kept because the law wants it.
     pub kept: u64,
-    /// Blocked, and still in use by somebody; or in a state that cannot be read. Run again.
+    /// Blocked, and still in use by somebody, or while an old cell waits to be wiped; or in a state that cannot be read. Run again.
     pub left: u64,
 }
 
@@ -227,6 +228,11 @@ impl Vault {
                     inner.deletions.look_at(inner.keyring.due_time() + MINUTE);
                     let why = format!("{held} keys or operations are still in use");
                     waiting(&job, DeletionState::Blocked, why)
+                }
+                // Looked at again within the hour: it may take days, and each look is in the audit log.
+                Keys::OldCell => {
+                    run.left += 1;
+                    waiting(&job, DeletionState::Blocked, OLD_CELL.to_owned())
                 }
                 Keys::Kept(until) => {
                     run.kept += 1;

@@ -258,3 +258,6 @@ impl Setup {
         sealed.to.keys().filter(|name| !destroyed(name)).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ use crate::translog::{Hash, InclusionProof, LogError};
 
 /// The first line of every receipt: no checkpoint begins like this, so that one is never taken for the other.
 const FIRST: &str = "oubliette.receipt/v1";
+/// Said of what nobody can know any more.
+const DAMAGED: &str = "unknown: what restricted the person was damaged";
 
 /// A receipt. Nothing in it names the person, and nothing can be computed from a user id alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +74,7 @@ pub struct Request {
     /// The vault's region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Legal holds at the moment of the deletion.
+    /// Legal holds at the moment of what the receipt is about: when the person was blocked, or when their keys were destroyed.
     pub holds: String,
     /// Whether the time for second thoughts was waited for.
     pub cooling_off: String,
@@ -214,17 +216,20 @@ impl Receipt {
                     .to_owned(),
                 region: issuer.region.clone(),
                 holds: if facts.override_holds {
-                    "overridden by two people".to_owned()
+                    "two people agreed to delete over whatever stands".to_owned()
                 } else {
-                    "none stood when the keys were destroyed".to_owned()
+                    "none stood when reads and writes were stopped".to_owned()
                 },
-                cooling_off: if facts.no_cooling_off {
-                    "shortened by two people".to_owned()
-                } else {
-                    "as asked for".to_owned()
+                cooling_off: match (facts.no_cooling_off, facts.by_operator) {
+                    (false, false) if facts.damaged => DAMAGED.to_owned(),
+                    (true, _) => "shortened by two people".to_owned(),
+                    (false, true) => "not waited for: an operator asked for it at once".to_owned(),
+                    (false, false) => "as asked for".to_owned(),
                 },
                 asked_by: if facts.by_operator {
                     "an operator with the vault in hand".to_owned()
+                } else if facts.damaged {
+                    DAMAGED.to_owned()
                 } else {
                     "a client of the service".to_owned()
                 },
@@ -248,6 +253,14 @@ impl Receipt {
     ) -> Self {
         let hex = |hash: &Hash| HEXLOWER.encode(hash);
         let state = ReceiptState::Erased;
+        let blocked = Self::blocked(issuer, facts, now);
+        let holds = if facts.damaged {
+            DAMAGED.to_owned()
+        } else if facts.override_holds {
+            "overridden by two people".to_owned()
+        } else {
+            "none stood when the keys were destroyed".to_owned()
+        };
         Self {
             receipt: super::ReceiptId::of(&facts.job, state).to_string(),
             state,
@@ -268,7 +281,8 @@ impl Receipt {
                 proof: proof.to_string().lines().map(str::to_owned).collect(),
             }),
             sanitization: Some(sanitization(issuer, facts, record.cell_class)),
-            ..Self::blocked(issuer, facts, now)
+            request: Request { holds, ..blocked.request.clone() },
+            ..blocked
         }
     }
 

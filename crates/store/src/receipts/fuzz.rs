@@ -63,6 +63,7 @@ fn facts() -> ErasedFacts {
         by_operator: true,
         no_cooling_off: false,
         override_holds: false,
+        damaged: false,
     }
 }
 

@@ -130,12 +130,14 @@ pub(crate) struct ErasedFacts {
     pub(crate) generation_after: u64,
     pub(crate) leases: u32,
     pub(crate) reason: String,
-    /// Asked by an operator with the vault in hand.
+    /// Asked by an operator with the vault in hand, or carried out by one before it was due.
     pub(crate) by_operator: bool,
     /// Two people had the cooling-off period shortened.
     pub(crate) no_cooling_off: bool,
-    /// A legal hold stood, and two people overrode it.
+    /// Two people overrode legal holds: of one that is erased, one that stood; of one that is blocked, whatever stands.
     pub(crate) override_holds: bool,
+    /// What restricted the person was damaged: holds and an earlier request are unknown.
+    pub(crate) damaged: bool,
 }
 
 /// A vault's receipts and its log.

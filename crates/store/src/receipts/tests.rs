@@ -56,6 +56,7 @@ impl Ground {
                 by_operator: false,
                 no_cooling_off: false,
                 override_holds: false,
+                damaged: false,
             }
         });
         facts.collect()
@@ -173,6 +174,18 @@ fn without_a_destruction_in_the_ledger_there_is_no_receipt() {
     assert!(matches!(error, VaultError::Corrupt { .. }), "{error}");
     assert_eq!(ground.receipts.status().receipts, 0);
     assert_eq!(ground.receipts.status().not_final, 0);
+}
+
+#[test]
+fn what_damage_hides_is_said_to_be_unknown() {
+    let ground = Ground::new();
+    let mut facts = ground.erase(&["ann"]);
+    facts[0].damaged = true;
+    ground.issue(&facts);
+    let checked =
+        verify_receipt(&ground.erased(&facts[0]), &ground.receipts.verifier, None, &[], None).unwrap();
+    let of = checked.receipt.request;
+    assert!([of.holds, of.cooling_off, of.asked_by].iter().all(|said| said.starts_with("unknown: ")));
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn erased(entry: SweepEntry) -> Option<ErasedFacts> {
         by_operator: entry.by_operator,
         no_cooling_off: entry.cooling_off_overridden,
         override_holds: entry.holds_overridden,
+        damaged: entry.damaged,
     })
 }
 
@@ -144,7 +145,8 @@ fn blocked(intent: Intent) -> Option<ErasedFacts> {
         leases: 0,
         reason: request.reason.as_str().to_owned(),
         by_operator: request.by_operator,
-        no_cooling_off: request.approved().is_some_and(|overriding| overriding.cooling_off),
+        no_cooling_off: request.shortened,
         override_holds: request.overrides_holds(),
+        damaged: false,
     })
 }

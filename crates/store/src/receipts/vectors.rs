@@ -84,6 +84,7 @@ fn receipt_log_proofs_and_cosignature_are_the_frozen_ones() {
         by_operator: true,
         no_cooling_off: false,
         override_holds: false,
+        damaged: false,
     };
     let issuer = Issuer {
         vault: VaultId(bytes(&v["vault"])),

@@ -135,7 +135,7 @@ pub(super) fn open(
 /// Said of a missing share.
 const SPLIT: &str = ", or mount its disk, and say by the setting `cells` where that is now (the root is split: every share is needed)";
 
-/// Overwrites files that held a share and are no cells any more. Answers what is left to do; what cannot be reached stays noted.
+/// Draws a new root if files that held a share wait to be wiped, and wipes them. Answers what is left to do.
 pub(super) fn finish_wipes(
     dir: &Path,
     locked: &mut Locked,
@@ -146,14 +146,19 @@ pub(super) fn finish_wipes(
     }
     // Whatever is written from here on is under a root that no such file has a share of.
     keyring.rotate()?;
+    wipe_waiting(dir, locked)
+}
+
+/// Overwrites files that held a share of an earlier root and are no cells any more. Answers what is left to do; what cannot be reached stays noted.
+pub(super) fn wipe_waiting(dir: &Path, locked: &mut Locked) -> Result<Vec<String>, VaultError> {
     let (mut left, mut notes) = (Vec::new(), Vec::new());
     for path in &locked.marker.wipe {
         match FileCell::wipe(&dir.join(path), locked.marker.vault) {
             Ok(()) => tracing::info!("a share that was moved is wiped at its old place"),
             Err(error) => {
                 notes.push(format!(
-                    "{} may hold a share of an earlier root and was not wiped ({error}). Mount its disk and open the vault again; if the disk is \
-                     destroyed, say so by `oubliette doctor --cell-destroyed {0}`",
+                    "{} may hold a share of an earlier root and was not wiped ({error}): until it is, nobody is erased. Mount its disk, and the next \
+                     deletion that is due, or opening, wipes it; if the disk is destroyed, say so by `oubliette doctor --cell-destroyed {0}`",
                     path.display()
                 ));
                 left.push(path.clone());

@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use oubliette_crypto::VaultId;
 use oubliette_engine::{EngineError, KeyPlane, Mirror, PackBlobs, PageStore, SledEngine, SledOptions};
@@ -15,6 +15,7 @@ use super::cells::{self, ROOT, cell_error};
 use super::marker::{self, Locked, Marker};
 use super::relocate;
 use crate::VaultError;
+use crate::locks::lock as held;
 use crate::options::{KeyringClock, VaultOptions};
 
 /// What a folder must not hold when a vault is made in it.
@@ -26,8 +27,15 @@ const LOW_DISK: u64 = 64 << 20;
 /// An open folder. Holds the lock that keeps other processes out.
 pub(super) struct Folder {
     dir: PathBuf,
-    locked: Locked,
+    held: Mutex<Held>,
     notes: Vec<String>,
+}
+
+/// What changes while it is open.
+struct Held {
+    locked: Locked,
+    /// What is said of each file that waits to be wiped.
+    unwiped: Vec<String>,
 }
 
 impl Folder {
@@ -58,7 +66,8 @@ impl Folder {
         let parts = parts(dir, keyring, options, true)?;
         crate::audit::make(&audit_place(dir, options), id)?;
         let locked = Locked::create(dir, Marker::of(id, planned, options.region.clone()))?;
-        Ok((Self { dir: dir.to_owned(), locked, notes: Vec::new() }, parts))
+        let held = Mutex::new(Held { locked, unwiped: Vec::new() });
+        Ok((Self { dir: dir.to_owned(), held, notes: Vec::new() }, parts))
     }
 
     pub(super) fn open(dir: &Path, options: &VaultOptions) -> Result<(Self, Parts), VaultError> {
@@ -66,16 +75,17 @@ impl Folder {
         let mut notes = Vec::new();
         let places = cells::places(dir, &locked.marker, &options.cells)?;
         let keyring = open_keyring(dir, locked.marker.vault, &places, options, &mut notes)?;
-        notes.extend(cells::finish_wipes(dir, &mut locked, &keyring)?);
+        let unwiped = cells::finish_wipes(dir, &mut locked, &keyring)?;
+        keyring.old_cell_waits(!unwiped.is_empty());
         pin_region(dir, &mut locked, options)?;
         let parts = parts(dir, keyring, options, false)?;
-        notes.iter().for_each(|note| tracing::warn!("{note}"));
-        Ok((Self { dir: dir.to_owned(), locked, notes }, parts))
+        notes.iter().chain(&unwiped).for_each(|note| tracing::warn!("{note}"));
+        Ok((Self { dir: dir.to_owned(), held: Mutex::new(Held { locked, unwiped }), notes }, parts))
     }
 
     /// Where the vault stands.
     pub(super) fn region(&self) -> Option<String> {
-        self.locked.marker.region.clone()
+        held(&self.held).locked.marker.region.clone()
     }
 
     /// The folder itself.
@@ -83,9 +93,9 @@ impl Folder {
         &self.dir
     }
 
-    /// What was found at open.
-    pub(super) fn notes(&self) -> &[String] {
-        &self.notes
+    /// What was found at open, and what waits to be wiped now.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.notes.iter().chain(&held(&self.held).unwiped).cloned().collect()
     }
 
     /// Where the set-up of an escrow stands.
@@ -105,12 +115,21 @@ impl Folder {
 
     /// Lets other processes in.
     pub(super) fn release(&self) {
-        self.locked.release();
+        held(&self.held).locked.release();
     }
 
     /// Whether a file that may still hold a share waits to be wiped: what it opens is not gone for sure.
     pub(super) fn waits_for_wipes(&self) -> bool {
-        !self.locked.marker.wipe.is_empty()
+        !held(&self.held).unwiped.is_empty()
+    }
+
+    /// Tries the waiting wipes again: a disk may have come back. The root was changed when the folder was opened. True if one still waits.
+    pub(super) fn wipe_again(&self) -> Result<bool, VaultError> {
+        let mut held = held(&self.held);
+        if !held.unwiped.is_empty() {
+            held.unwiped = cells::wipe_waiting(&self.dir, &mut held.locked)?;
+        }
+        Ok(!held.unwiped.is_empty())
     }
 
     pub(super) fn low_disk(&self) -> Option<String> {

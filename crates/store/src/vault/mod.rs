@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use oubliette_crypto::VaultId;
 use oubliette_engine::{Blobs, Engine};
-use oubliette_keyring::Keyring;
+use oubliette_keyring::{ErasureOutcome, Keyring};
 
 use crate::VaultError;
 use crate::audit;
@@ -210,6 +210,14 @@ impl Inner {
     pub(crate) fn old_cells_wait(&self) -> bool {
         self.folder.as_ref().is_some_and(Folder::waits_for_wipes)
     }
+
+    /// Tries to wipe them. True if one still waits, and so nobody is erased: with pages of its time it opens whoever lived then.
+    pub(crate) fn wipe_old_cells(&self) -> Result<bool, VaultError> {
+        let Some(folder) = &self.folder else { return Ok(false) };
+        let waits = folder.wipe_again()?;
+        self.keyring.old_cell_waits(waits);
+        Ok(waits)
+    }
 }
 
 impl Vault {
@@ -240,8 +248,9 @@ impl Vault {
 fn finish_erasures(keyring: &Keyring) -> Result<(), VaultError> {
     let waiting = deletion::unfinished(keyring.intents()?, keyring.due_time())?;
     if !waiting.is_empty() {
-        keyring.erase_all(&waiting)?;
-        tracing::info!(people = waiting.len(), "finished erasures that an earlier run began");
+        let outcomes = keyring.erase_all(&waiting)?;
+        let people = outcomes.iter().filter(|outcome| matches!(outcome, ErasureOutcome::Erased(_))).count();
+        tracing::info!(people, "finished erasures that an earlier run began");
     }
     Ok(())
 }
@@ -280,7 +289,7 @@ impl Inner {
     }
 
     /// What an operator should know about the folder, such as a copy of the key plane that was rebuilt.
-    pub(crate) fn folder_notes(&self) -> &[String] {
-        self.folder.as_ref().map_or(&[], Folder::notes)
+    pub(crate) fn folder_notes(&self) -> Vec<String> {
+        self.folder.as_ref().map_or(Vec::new(), Folder::notes)
     }
 }

@@ -87,7 +87,7 @@ impl Vault {
         let lost = opened.remove_the_lost(from)?;
         // Pages of the archive that nothing leads to any more.
         opened.inner.keyring.verify(true)?;
-        let notes = opened.inner.folder_notes().to_vec();
+        let notes = opened.inner.folder_notes();
         let done = RecoveredVault { vault: vault.to_string(), keys, lost, notes };
         Ok((opened, done))
     }

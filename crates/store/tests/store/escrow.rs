@@ -25,21 +25,21 @@ impl Clock for Hands {
 }
 
 /// A vault with an escrow, its holders' folders, and a clock that is moved by hand.
-struct World {
+pub(crate) struct World {
     dir: TempDir,
     clock: Arc<Hands>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("escrow")).unwrap();
         Self { dir, clock: Arc::new(Hands(AtomicU64::new(1_800_000_000_000_000))) }
     }
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
-    fn options(&self) -> VaultOptions {
+    pub(crate) fn options(&self) -> VaultOptions {
         VaultOptions { clock: Some(self.clock.clone()), ..plain() }
     }
     fn days(&self, days: u64) {
@@ -56,7 +56,7 @@ impl World {
         let holders = (0..3).map(|n| self.card(n, 1, 2)).collect();
         EscrowPlan { store: self.at("escrow"), threshold: 2, days: 7, holders }
     }
-    fn create(&self) -> Vault {
+    pub(crate) fn create(&self) -> Vault {
         let vault = Vault::create(&self.at("vault"), self.options()).unwrap();
         vault.escrow().init(self.plan()).unwrap();
         vault
@@ -64,7 +64,7 @@ impl World {
     fn open(&self) -> Vault {
         Vault::open(&self.at("vault"), self.options()).unwrap()
     }
-    fn place(&self) -> EscrowPlace {
+    pub(crate) fn place(&self) -> EscrowPlace {
         let vault = EscrowPlace::vaults(&self.at("escrow")).unwrap().remove(0);
         EscrowPlace::of(&self.at("escrow"), vault)
     }
@@ -81,7 +81,7 @@ impl World {
         };
         of.iter().map(open).collect()
     }
-    fn from(&self, of: &[usize]) -> Result<RecoverFrom, VaultError> {
+    pub(crate) fn from(&self, of: &[usize]) -> Result<RecoverFrom, VaultError> {
         let old = self.at("vault");
         Ok(RecoverFrom {
             store: self.at("escrow"),
@@ -412,7 +412,7 @@ fn a_destroyed_key_is_overwritten_where_it_lay() {
 }
 
 /// Copies a folder.
-fn copy(from: &Path, to: &Path) -> PathBuf {
+pub(crate) fn copy(from: &Path, to: &Path) -> PathBuf {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));

@@ -121,6 +121,11 @@ fn who_is_blocked_has_a_receipt_of_that_and_of_nothing_more() {
     reader.next_chunk().unwrap();
     assert!(matches!(vault.erase(&["ann"]), Err(VaultError::Busy)));
     assert_eq!(states(dir.path()), [ReceiptState::Blocked]);
+    // Of holds it says what is true of the moment, and nothing of a destruction.
+    list_receipts(dir.path(), &mut |line| {
+        assert_eq!(line.receipt.request.holds, "none stood when reads and writes were stopped");
+    })
+    .unwrap();
     assert!(ann.saves().put("doom", "b", &PutOptions::default(), &mut b"x".as_slice()).is_err());
     drop(reader);
     let outcomes = vault.erase(&["ann"]).unwrap();
@@ -129,6 +134,33 @@ fn who_is_blocked_has_a_receipt_of_that_and_of_nothing_more() {
     let checked = verify_receipt(&receipt, &public_key(dir.path()).unwrap(), None, &[], None).unwrap();
     assert_eq!(checked.receipt.subject.job, erased(&outcomes[0]).job.clone().unwrap());
     assert!(vault.receipts_of_job(&checked.receipt.subject.job).unwrap().len() == 2);
+}
+
+/// Erased by an operator in the middle of the time for second thoughts: the receipt does not say that it was waited for.
+#[test]
+fn a_cooling_off_period_that_was_not_waited_for_is_not_said_to_be_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, vault) = world(dir.path());
+    for user in ["ann", "bob"] {
+        person(&vault, user);
+        crate::deletion::ask(&vault, user);
+    }
+    let outcomes = vault.erase(&["ann"]).unwrap();
+    world.advance(8 * crate::deletion::DAY);
+    assert_eq!(vault.run_deletions(&mut |_| ()).unwrap().erased, 1);
+    let mut said = Vec::new();
+    let mut note = |line: oubliette_store::ReceiptLine| {
+        let of = &line.receipt;
+        if of.state == ReceiptState::Erased {
+            said.push((of.request.cooling_off.clone(), of.request.holds.clone(), of.subject.job.clone()));
+        }
+    };
+    list_receipts(dir.path(), &mut note).unwrap();
+    let holds = "none stood when the keys were destroyed";
+    assert_eq!(said.len(), 2);
+    assert!(said[0].0.contains("not waited for") && said[0].1 == holds, "{said:?}");
+    assert_eq!(Some(&said[0].2), erased(&outcomes[0]).job.as_ref());
+    assert!(said[1].0 == "as asked for" && said[1].1 == holds, "{said:?}");
 }
 
 #[test]

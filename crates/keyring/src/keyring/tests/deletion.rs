@@ -3,6 +3,8 @@
 use oubliette_crypto::Path;
 
 use super::*;
+use crate::core::Found;
+use crate::person::State;
 
 const DAY: i64 = 24 * 3600;
 
@@ -118,6 +120,45 @@ fn a_hold_keeps_a_due_deletion_until_it_ends_or_two_people_override_it() {
     assert_eq!(queue.iter().map(|entry| entry.holds_overridden).collect::<Vec<_>>(), [true, false]);
 }
 
+/// What two people agreed on first is not lost when a second thing is to be overridden, whether or not anybody agrees to that.
+#[test]
+fn of_two_overrides_in_a_row_both_are_told() {
+    for approved in [false, true] {
+        let ground = Ground::new();
+        let keyring = ground.create();
+        let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
+        let request = keyring.request_deletion(&ann, later(&ground, 7)).unwrap();
+        let now = ground.clock.now_unix();
+        let first = Overriding {
+            cooling_off: true,
+            holds: false,
+            due: now,
+            asked: now,
+            expires: now + DAY,
+            by: [1; 16],
+            approved: None,
+        };
+        assert!(keyring.override_deletion(&ann, request.job, first.clone()).unwrap());
+        assert!(keyring.approve_deletion(&ann, request.job, &first, [2; 16]).unwrap());
+        if approved {
+            hold(&keyring, &ann, None);
+        }
+        let second = Overriding { cooling_off: false, holds: true, ..first };
+        assert!(keyring.override_deletion(&ann, request.job, second.clone()).unwrap());
+        if approved {
+            assert!(keyring.approve_deletion(&ann, request.job, &second, [3; 16]).unwrap());
+        }
+        drop((ann, keyring));
+        let keyring = ground.open();
+        assert!(matches!(
+            keyring.erase_all(&[due("ann", &request)]).unwrap()[..],
+            [ErasureOutcome::Erased(_)]
+        ));
+        let entry = keyring.sweep_queue().remove(0);
+        assert_eq!((entry.cooling_off_overridden, entry.holds_overridden), (true, approved));
+    }
+}
+
 #[test]
 fn what_the_law_wants_kept_is_blocked_now_and_erased_then() {
     let ground = Ground::new();
@@ -189,6 +230,42 @@ fn an_operator_waits_for_nothing_and_takes_over_what_was_asked_for() {
         _ => None,
     };
     assert_eq!(outcomes.iter().map(job).collect::<Vec<_>>(), [Some(request.job), Some(own.job)]);
+}
+
+/// Whose restrictions are lost is erased all the same; what is certified of it does not say that no hold stood, or what was asked for.
+#[test]
+fn what_damage_hides_is_not_certified() {
+    let ground = Ground::new();
+    let keyring = ground.create();
+    let request = asked(&ground);
+    for name in ["ann", "bob"] {
+        keyring
+            .request_deletion(&keyring.create_subject(&user(name), false).unwrap().0, request.clone())
+            .unwrap();
+    }
+    let until = ground.clock.now_unix() + DAY;
+    let kept = ["ann", "bob"].map(|name| Erasure { kept_until: until, ..due(name, &request) });
+    assert_eq!(keyring.erase_all(&kept).unwrap(), [ErasureOutcome::Kept(until), ErasureOutcome::Kept(until)]);
+    let core = &keyring.core;
+    let Found::Person { state, .. } = core.find(&core.root(), core.person_tag(&user("ann"))).unwrap() else {
+        panic!("nobody")
+    };
+    let state = State::read(&core.pages, &state).unwrap();
+    let ids = state.page_ids(&mut |kind, page| core.pages.read_stored(kind, page)).unwrap();
+    assert_eq!(ids.len(), 1, "what restricts her");
+    ground.pages.remove(&ids).unwrap();
+    drop((state, keyring));
+
+    let keyring = ground.open();
+    assert!(keyring.intents().unwrap().iter().any(|intent| intent.request.is_none()));
+    ground.clock.advance(DAY);
+    let own = DeletionRequest { job: JobId([8; 16]), by_operator: true, ..asked(&ground) };
+    let at_once = ["ann", "bob"].map(|name| Erasure { at_once: true, ..due(name, &own) });
+    assert_eq!(keyring.erase_all(&at_once).unwrap().len(), 2);
+    let told = |entry: &crate::SweepEntry| (entry.job == own.job, entry.damaged);
+    let mut queue: Vec<_> = keyring.sweep_queue().iter().map(told).collect();
+    queue.sort_unstable();
+    assert_eq!(queue, [(false, false), (true, true)]);
 }
 
 /// Of many one may be in use: the others do not wait for the next time.

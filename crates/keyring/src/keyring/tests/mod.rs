@@ -96,6 +96,7 @@ fn asked(ground: &Ground) -> DeletionRequest {
         due: now,
         reason: Reason::new("moved_on").unwrap(),
         by_operator: false,
+        shortened: false,
         blocked: None,
         kept_until: 0,
         overriding: None,

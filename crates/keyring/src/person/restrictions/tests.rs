@@ -17,6 +17,7 @@ fn asked(due: i64) -> DeletionRequest {
         due,
         reason: Reason::new("moved_on").unwrap(),
         by_operator: false,
+        shortened: false,
         blocked: None,
         kept_until: 0,
         overriding: None,
@@ -36,6 +37,7 @@ fn deletions() -> impl Strategy<Value = DeletionRequest> {
         |((due, by_operator), blocked, word, overriding)| DeletionRequest {
             reason: Reason::new(&word).unwrap(),
             by_operator,
+            shortened: due % 2 == 0,
             blocked: Some(blocked).filter(|blocked| *blocked > 0),
             kept_until: blocked,
             overriding,
