@@ -171,6 +171,7 @@ impl Inner {
         let receipts = lost("receipts or the log of deletions need attention");
         let mut warnings: Vec<NotReady> = audit.into_iter().collect();
         warnings.extend(self.receipts.ill().into_iter().map(receipts));
+        warnings.extend(self.backing_up.failed().map(lost("the last backup failed")));
         warnings.extend(self.clock_warning());
         warnings
     }
