@@ -156,8 +156,8 @@ impl Vault {
         let blobs = blobs.disk_bytes().err().map(|error| error.to_string());
         reasons.extend(blobs.map(reason("the blob store refuses work")));
         reasons.extend(self.inner.audit.ill().map(reason("the audit log cannot be written")));
-        let rolled_back = self.inner.receipts.rolled_back();
-        reasons.extend(rolled_back.map(reason("this vault is an older copy of itself")));
+        let contradicted = self.inner.receipts.contradicted();
+        reasons.extend(contradicted.map(|(what, detail)| NotReady { what, detail }));
         reasons.extend(self.inner.low_disk().map(reason("a disk is almost full")));
         reasons
     }
