@@ -1,15 +1,19 @@
 //! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
 
+use std::path::PathBuf;
+
 use oubliette_store::{ErasureOutcome, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
 mod answers;
 mod backups;
 mod deletion;
+mod tokens;
 
 pub use answers::{Answer, Cell, Erasure, FsckSummary, LogReport, StatusReport, SubjectReport};
 pub use backups::{BackupsListed, BackupsPruned, BackupsVerified, TOTAL};
 pub use deletion::{Leaving, Run, Step, Store};
+pub use tokens::{TokenCommand, change_tokens};
 
 pub use crate::escrow::{EscrowCommand, EscrowReport, WindowReport};
 use crate::{
@@ -102,6 +106,12 @@ pub enum Command {
         /// What is asked.
         escrow: EscrowCommand,
     },
+    /// Makes a token, or takes one back.
+    #[serde(rename = "token")]
+    Token {
+        /// Which.
+        token: TokenCommand,
+    },
     /// The incident report with the user ids of those who still live.
     #[serde(rename = "incident report")]
     IncidentReport {
@@ -129,6 +139,11 @@ impl From<VaultError> for Failure {
 
 /// Carries a command out and records it in the audit log. `progress` is told what is being done and how far it came.
 pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)) -> Result<Answer, Failure> {
+    if let Command::Token { token } = command {
+        let audit = vault.audit();
+        let changed = tokens::carry_out(&|| audit.begin(), &tokens_of(vault)?, token)?;
+        return Ok(Answer::Token(Box::new(changed)));
+    }
     // As it stands in the audit log, whether it changes anything, and whom it concerns.
     let (name, changes, user) = match command {
         Command::SubjectErase { user } => ("subject erase", true, Some(user.as_str())),
@@ -147,7 +162,7 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
         Command::BackupVerify { .. } => ("backup verify", false, None),
         Command::BackupPrune { .. } => ("backup prune", true, None),
         // Tells nothing of anybody, and is asked for often.
-        Command::Status => return Ok(carry_out(vault, command, progress)?),
+        Command::Status | Command::Token { .. } => return Ok(carry_out(vault, command, progress)?),
     };
     audit::command(vault, name, changes, user, || {
         carry_out(vault, command, progress).map_err(|error| {
@@ -193,15 +208,13 @@ fn carry_out(
         }
         Command::Escrow { escrow } => Ok(Answer::Escrow(Box::new(crate::escrow::carry_out(vault, escrow)?))),
         Command::IncidentReport { question } => {
-            let folder =
-                vault.audit().folder().ok_or(VaultError::NotFound { what: "folder of the audit log" })?;
-            // The tokens stand beside the log's folder.
-            let tokens = folder.parent().map(|data| Tokens::open(data).list().unwrap_or_default());
-            let mut incident = incident::report(&folder, &tokens.unwrap_or_default(), question)?;
+            let folder = audit_folder(vault)?;
+            let tokens = tokens_of(vault)?.list().unwrap_or_default();
+            let mut incident = incident::report(&folder, &tokens, question)?;
             incident::resolve(vault, &mut incident)?;
             Ok(Answer::Incident(Box::new(incident)))
         }
-        Command::Status | Command::TrustClock | Command::LogCosigned { .. } => {
+        Command::Status | Command::Token { .. } | Command::TrustClock | Command::LogCosigned { .. } => {
             match command {
                 Command::TrustClock => vault.trust_clock()?,
                 Command::LogCosigned { note } => vault.take_cosigned(note)?,
@@ -210,4 +223,15 @@ fn carry_out(
             Ok(Answer::Status(vault.status()?.into()))
         }
     }
+}
+
+fn audit_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
+    vault.audit().folder().ok_or(VaultError::NotFound { what: "folder of the audit log" })
+}
+
+/// The tokens stand beside the audit log's folder.
+fn tokens_of(vault: &Vault) -> Result<Tokens, VaultError> {
+    let folder = audit_folder(vault)?;
+    let data = folder.parent().ok_or(VaultError::NotFound { what: "folder of the tokens" })?;
+    Ok(Tokens::open(data))
 }
