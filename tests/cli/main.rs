@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod credentials;
 mod deletion;
+mod ending;
 mod escrow;
 mod receipts;
 mod requests;
