@@ -179,7 +179,7 @@ impl Jobs {
             let mut told = |progress: &BackupProgress| {
                 jobs.change(&name, |job| job.progress = Some(*progress));
             };
-            // Nobody waits for this thread: a panic would leave the backup running for ever.
+            // Nobody waits for this thread: a panic would leave the backup running for ever. (A build that aborts on one ends with it.)
             let made = panic::catch_unwind(AssertUnwindSafe(|| backups.create(&*store, &new, &mut told)));
             let ended = match made {
                 Ok(made) => made.map(drop).map_err(|error| {

@@ -139,11 +139,6 @@ impl From<VaultError> for Failure {
 
 /// Carries a command out and records it in the audit log. `progress` is told what is being done and how far it came.
 pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)) -> Result<Answer, Failure> {
-    if let Command::Token { token } = command {
-        let audit = vault.audit();
-        let changed = tokens::carry_out(&|| audit.begin(), &tokens_of(vault)?, token)?;
-        return Ok(Answer::Token(Box::new(changed)));
-    }
     // As it stands in the audit log, whether it changes anything, and whom it concerns.
     let (name, changes, user) = match command {
         Command::SubjectErase { user } => ("subject erase", true, Some(user.as_str())),
@@ -162,7 +157,9 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
         Command::BackupVerify { .. } => ("backup verify", false, None),
         Command::BackupPrune { .. } => ("backup prune", true, None),
         // Tells nothing of anybody, and is asked for often.
-        Command::Status | Command::Token { .. } => return Ok(carry_out(vault, command, progress)?),
+        Command::Status => return Ok(carry_out(vault, command, progress)?),
+        // Its records name the token.
+        Command::Token { token } => return change_token(vault, token),
     };
     audit::command(vault, name, changes, user, || {
         carry_out(vault, command, progress).map_err(|error| {
@@ -214,6 +211,7 @@ fn carry_out(
             incident::resolve(vault, &mut incident)?;
             Ok(Answer::Incident(Box::new(incident)))
         }
+        // A token was changed before.
         Command::Status | Command::Token { .. } | Command::TrustClock | Command::LogCosigned { .. } => {
             match command {
                 Command::TrustClock => vault.trust_clock()?,
@@ -223,6 +221,12 @@ fn carry_out(
             Ok(Answer::Status(vault.status()?.into()))
         }
     }
+}
+
+fn change_token(vault: &Vault, command: &TokenCommand) -> Result<Answer, Failure> {
+    let audit = vault.audit();
+    let changed = tokens::carry_out(&|| audit.begin(), &tokens_of(vault)?, command)?;
+    Ok(Answer::Token(Box::new(changed)))
 }
 
 fn audit_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
