@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod credentials;
 mod deletion;
+mod ending;
 mod escrow;
 mod receipts;
 mod requests;
@@ -249,6 +250,10 @@ fn tokens_come_and_go_without_restart() {
     ended(&oubliette(path, &["token", "revoke", "eu-1"]), 0, "revoked");
     ended(&served.run(&ask, b""), 4, "unauthorized");
     ended(&oubliette(path, &["token", "revoke", "eu-1"]), 3, "token list");
+    let logged = std::fs::read(path.join("oubliette-data/ledger/audit-00000001")).unwrap();
+    let times = |text: &str| logged.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    assert_eq!((times("token create"), times("token revoke")), (4, 4));
+    assert_eq!(times(std::str::from_utf8(&made.stdout).unwrap().trim()), 0);
     ended(&oubliette(path, &["token", "create", "--name", "x", "--scope", "saves:reed"]), 2, "saves:read");
     ended(
         &oubliette(path, &["token", "create", "--name", "x", "--scope", "ops", "--expires", "soon"]),

@@ -136,7 +136,14 @@ fn a_witness_sees_a_folder_that_was_put_back() {
     ended(&served.run(&online, b""), 5, "went back");
     ended(&run(&["log", "cosigned", "signed"]), 5, "went back");
     ended(&run(&["status"]), 0, "older than what it signed");
+    // It goes on until its log is as long as the true one's.
+    for user in ["dan", "eve", "fay", "gil", "hal"] {
+        ended(&served.run(&["subject", "create", user], b""), 0, "active");
+        json(&run(&["subject", "erase", user, "--yes", "--json"]));
+    }
     let folder = served.stop();
-    ended(&run(&["status"]), 0, "older than what it signed");
+    ended(&run(&["status"]), 0, "signed something else");
+    ended(&run(&["fsck"]), 5, "ledger/witnessed");
+    ended(&run(&["log", "verify"]), 5, "ledger/witnessed");
     drop(folder);
 }

@@ -118,8 +118,6 @@ impl CliError {
             // A full disk, where no person's quota is in play.
             Self::Operator(failure) if failure.code == "quota_exceeded" => 1,
             Self::Operator(failure) | Self::Admin(AdminError::Failed(failure)) => of_code(&failure.code),
-            Self::Token(TokenError::Unknown) => 3,
-            Self::Token(TokenError::NameTaken) => 4,
             Self::Token(TokenError::Invalid(_)) => 2,
             Self::Serve(ServeError::PlaintextBeyondLoopback(_)) => 2,
             Self::PartlyImported { exit_code, .. } => *exit_code,
@@ -187,7 +185,8 @@ fn of_code(code: &str) -> u8 {
         | "not_author"
         | "too_large"
         | "quota_exceeded"
-        | "backup_running" => 4,
+        | "backup_running"
+        | "name_taken" => 4,
         "corrupt" | "log_conflict" | "log_refused" => 5,
         "invalid" => 2,
         _ => 1,

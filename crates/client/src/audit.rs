@@ -16,7 +16,7 @@ pub struct AuditQuery {
     pub from: Option<String>,
     /// Before.
     pub to: Option<String>,
-    /// Of the token of this name.
+    /// Of the token of this name, or about it.
     pub actor: Option<String>,
     /// Of this operation, such as `GET /v1/subjects/{user}`.
     pub operation: Option<String>,
@@ -44,6 +44,17 @@ pub struct AuditActor {
     pub scopes: Vec<String>,
 }
 
+/// A token that was made or taken back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditedToken {
+    /// Its name.
+    pub name: String,
+    /// Tells tokens of one name apart.
+    pub id: String,
+    /// Every scope that it was given.
+    pub scopes: Vec<String>,
+}
+
 /// One record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuditEntry {
@@ -55,6 +66,8 @@ pub struct AuditEntry {
     pub kind: String,
     /// Who acted.
     pub actor: AuditActor,
+    /// Of `token create` and `token revoke`: which token.
+    pub token: Option<AuditedToken>,
     /// Method and template of the route, or the operator's command.
     pub operation: String,
     /// The person's random name in the log, or `none`.

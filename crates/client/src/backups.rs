@@ -26,6 +26,9 @@ pub struct BackupState {
     /// Of one that failed: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Of one that failed: what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// People in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<u64>,

@@ -33,7 +33,7 @@ mod saves;
 mod types;
 
 pub use self::{
-    audit::{AuditActor, AuditEntry, AuditQuery},
+    audit::{AuditActor, AuditEntry, AuditQuery, AuditedToken},
     backups::{BackupProgress, BackupState},
     deletion::{DeletionJob, DeletionOverride, NewDeletion, ReceiptRef},
     error::{ClientError, Problem, QuotaFacts, YourSide},

@@ -5,6 +5,7 @@
 //! Refusals to people without a token are counted, and a few of them recorded, so that a flood cannot fill the disk.
 
 use std::{
+    borrow::Cow,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -42,13 +43,13 @@ struct Known {
     grant: Option<Grant>,
     subject: Option<String>,
     other: Option<String>,
-    note: &'static str,
+    note: Cow<'static, str>,
 }
 
 impl Facts {
-    /// Adds a few words of the program's own, such as a purpose. Never a name or anything that a person wrote.
-    pub(crate) fn note(&self, note: &'static str) {
-        self.known().note = note;
+    /// Adds a few words of a program's own, such as a purpose. Never a name or anything that a person wrote.
+    pub(crate) fn note(&self, note: impl Into<Cow<'static, str>>) {
+        self.known().note = note.into();
     }
 
     /// The person that the path names, if the route takes an `Idempotency-Key`.
@@ -106,7 +107,7 @@ pub(crate) async fn enter(
             grant: Some(grant),
             subject,
             other,
-            note: "",
+            note: Cow::Borrowed(""),
         };
     }
     Ok(Request::from_parts(parts, body))
@@ -137,7 +138,7 @@ pub(crate) async fn record(
     entry.operation =
         known.operation.map_or(String::new(), |(method, path)| format!("{} {path}", method_name(&method)));
     entry.scope = known.scope.map_or(String::new(), |scope| scope.as_str().to_owned());
-    known.note.clone_into(&mut entry.note);
+    entry.note = known.note.into_owned();
     let (subject, other) = (known.subject, known.other);
     app.run_now(move |vault| {
         let find = |user: Option<String>| user.and_then(|user| who(vault, &user));
@@ -237,13 +238,23 @@ pub(crate) fn command<T>(
     user: Option<&str>,
     run: impl FnOnce() -> Result<T, (StatusCode, Failure)>,
 ) -> Result<T, Failure> {
-    let audit = vault.audit();
     let mut entry = AuditEntry::new(AuditKind::Attempt, ActorKind::Operator, name);
     entry.subject = user.and_then(|user| who(vault, user));
+    let audit = vault.audit();
+    between(&|| audit.begin(), entry, changes, run)
+}
+
+/// The same for any log that `begin` keeps room in.
+pub(crate) fn between<T>(
+    begin: &dyn Fn() -> Result<AuditAttempt, VaultError>,
+    mut entry: AuditEntry,
+    changes: bool,
+    run: impl FnOnce() -> Result<T, (StatusCode, Failure)>,
+) -> Result<T, Failure> {
     if changes {
-        audit.begin()?.record(&entry)?;
+        begin()?.record(&entry)?;
     }
-    let attempt = audit.begin()?;
+    let attempt = begin()?;
     let done = run();
     entry.kind = AuditKind::Done;
     entry.status = StatusCode::OK.as_u16();

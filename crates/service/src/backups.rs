@@ -2,13 +2,16 @@
 
 use std::{
     collections::VecDeque,
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
 };
 
+use axum::http::StatusCode;
 use oubliette_store::{
-    ActorKind, AuditEntry, AuditKind, Backup, BackupInfo, BackupProgress, NewBackup, Vault, VaultError,
+    ActorKind, AuditEntry, AuditKind, Backup, BackupInfo, BackupProgress, BackupStore, NewBackup, Vault,
+    VaultError,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -37,6 +40,9 @@ pub struct BackupView {
     /// Of one that failed: why, as a problem document's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Of one that failed: what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// The vault's backups are counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
@@ -135,7 +141,7 @@ struct Job {
     started: Instant,
     progress: Option<BackupProgress>,
     /// `None` while it runs.
-    ended: Option<Result<(), &'static str>>,
+    ended: Option<Result<(), Problem>>,
 }
 
 impl Jobs {
@@ -144,7 +150,16 @@ impl Jobs {
     pub(crate) fn begin(&self, vault: &Vault, full: bool) -> Result<BackupView, VaultError> {
         let backups = vault.backups();
         vault.may_copy_to(backups.settings().region.as_deref())?;
-        let store = backups.store(None)?;
+        self.begin_to(vault, backups.store(None)?, full)
+    }
+
+    fn begin_to(
+        &self,
+        vault: &Vault,
+        store: Arc<dyn BackupStore>,
+        full: bool,
+    ) -> Result<BackupView, VaultError> {
+        let backups = vault.backups();
         let id = backups.fresh_id()?;
         let job =
             Job { id: id.clone(), begun: times::now(), started: Instant::now(), progress: None, ended: None };
@@ -161,21 +176,26 @@ impl Jobs {
         let (name, recorded) = (id.clone(), vault.clone());
         let work = move || {
             let new = NewBackup { id: Some(name.clone()), full, region: None };
-            let made = backups.create(&*store, &new, &mut |progress| {
+            let mut told = |progress: &BackupProgress| {
                 jobs.change(&name, |job| job.progress = Some(*progress));
-            });
-            let ended = made.map(drop).map_err(|error| {
-                tracing::error!(%error, "a backup failed");
-                Problem::from(error).code
-            });
-            if let Err(error) = record(&recorded, ended.err()) {
+            };
+            // Nobody waits for this thread: a panic would leave the backup running for ever. (A build that aborts on one ends with it.)
+            let made = panic::catch_unwind(AssertUnwindSafe(|| backups.create(&*store, &new, &mut told)));
+            let ended = match made {
+                Ok(made) => made.map(drop).map_err(|error| {
+                    tracing::error!(%error, "a backup failed");
+                    Problem::from(error)
+                }),
+                Err(_panicked) => Err(broken_off()),
+            };
+            if let Err(error) = record(&recorded, ended.as_ref().err()) {
                 tracing::error!(%error, "the end of a backup was not recorded");
             }
             jobs.change(&name, |job| job.ended = Some(ended));
         };
         if let Err(error) = thread::Builder::new().name("backup".to_owned()).spawn(work) {
             tracing::error!(%error, "no thread for a backup");
-            self.change(&id, |job| job.ended = Some(Err("overloaded")));
+            self.change(&id, |job| job.ended = Some(Err(Problem::overloaded())));
             return Err(VaultError::Busy);
         }
         Ok(view)
@@ -183,7 +203,7 @@ impl Jobs {
 
     /// Those that run or failed, newest first.
     pub(crate) fn unfinished(&self) -> Vec<BackupView> {
-        self.lock().iter().filter(|job| job.ended != Some(Ok(()))).map(Job::view).collect()
+        self.lock().iter().filter(|job| !matches!(job.ended, Some(Ok(())))).map(Job::view).collect()
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Job)) {
@@ -195,27 +215,34 @@ impl Jobs {
     }
 }
 
+/// A backup that a panic ended.
+fn broken_off() -> Problem {
+    let detail = "a fault of the program broke the backup off, and the service's log has its cause; what was written stays, and the next backup goes on from there";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The backup broke off", detail)
+}
+
 /// In the audit log; that it was asked for stands there by its request.
-fn record(vault: &Vault, code: Option<&str>) -> Result<(), VaultError> {
+fn record(vault: &Vault, failed: Option<&Problem>) -> Result<(), VaultError> {
     let mut entry = AuditEntry::new(AuditKind::Done, ActorKind::Vault, "backup create");
-    entry.status = if code.is_none() { 200 } else { 502 };
-    code.unwrap_or_default().clone_into(&mut entry.code);
+    entry.status = failed.map_or(StatusCode::OK, |problem| problem.status).as_u16();
+    failed.map_or("", |problem| problem.code).clone_into(&mut entry.code);
     vault.audit().begin()?.record(&entry).map(drop)
 }
 
 impl Job {
     fn view(&self) -> BackupView {
-        let state = match self.ended {
-            None => "running",
-            Some(Ok(())) => "finished",
-            Some(Err(_)) => "failed",
+        let (state, failed) = match &self.ended {
+            None => ("running", None),
+            Some(Ok(())) => ("finished", None),
+            Some(Err(problem)) => ("failed", Some(problem)),
         };
         BackupView {
             id: self.id.clone(),
             state: state.to_owned(),
             begun: times::text(self.begun),
             progress: self.progress.filter(|_| self.ended.is_none()).map(|at| self.rated(&at)),
-            code: self.ended.and_then(Result::err).map(str::to_owned),
+            code: failed.map(|problem| problem.code.to_owned()),
+            detail: failed.map(|problem| problem.detail().to_owned()),
             ..BackupView::default()
         }
     }
@@ -231,5 +258,81 @@ impl Job {
             bytes_per_second: rate,
             seconds_left: left.checked_div(rate),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ops::Range, path::Path, time::Duration};
+
+    use oubliette_store::VaultOptions;
+
+    use super::*;
+
+    /// A place whose client has a fault.
+    struct Faulty;
+
+    impl BackupStore for Faulty {
+        fn describe(&self) -> String {
+            "a place".to_owned()
+        }
+        fn put(&self, _: &str, _: &[u8]) -> Result<(), VaultError> {
+            Ok(())
+        }
+        fn get(&self, _: &str, _: Option<Range<u64>>) -> Result<Option<Vec<u8>>, VaultError> {
+            Ok(None)
+        }
+        fn list(&self) -> Result<Vec<String>, VaultError> {
+            panic!("a fault of the test's")
+        }
+        fn remove(&self, _: &str) -> Result<(), VaultError> {
+            Ok(())
+        }
+    }
+
+    /// The backups that did not finish, once none runs.
+    fn ended(jobs: &Jobs) -> Vec<BackupView> {
+        for _ in 0..6000 {
+            let views = jobs.unfinished();
+            if views.iter().all(|view| view.state != "running") {
+                return views;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it runs for ever: {:?}", jobs.unfinished());
+    }
+
+    fn recorded(folder: &Path) -> Vec<(u16, String)> {
+        let mut found = Vec::new();
+        oubliette_store::read_audit(&folder.join("ledger"), &Default::default(), &mut |record| {
+            if record.entry.operation == "backup create" {
+                found.push((record.entry.status, record.entry.code));
+            }
+        })
+        .unwrap();
+        found
+    }
+
+    /// The thread ended, and the backup was `running` until the next start, which also kept every other from being begun.
+    #[test]
+    fn a_backup_that_a_panic_ends_has_failed_and_says_so_everywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("vault");
+        let vault = Vault::create(&data, VaultOptions::default()).unwrap();
+        let jobs = Jobs::default();
+        jobs.begin_to(&vault, Arc::new(Faulty), false).unwrap();
+        let views = ended(&jobs);
+        assert_eq!((views[0].state.as_str(), views[0].code.as_deref()), ("failed", Some("internal")));
+        assert!(views[0].detail.as_ref().unwrap().contains("broke the backup off"));
+        assert_eq!(recorded(&data), [(500, "internal".to_owned())]);
+        let warned = || vault.warnings().iter().any(|warning| warning.what == "the last backup failed");
+        let said = vault.status().unwrap().problems;
+        assert!(warned() && said.iter().any(|said| said.contains("a fault of the program")), "{said:?}");
+        // It keeps the next one from nothing, which is the last one then.
+        let place = vault.backups().store(folder.path().join("backups").to_str()).unwrap();
+        jobs.begin_to(&vault, place, false).unwrap();
+        assert_eq!(ended(&jobs).len(), 1);
+        assert!(!warned());
+        vault.close().unwrap();
     }
 }

@@ -167,6 +167,8 @@ pub fn report(ledger: &Path, tokens: &[TokenInfo], question: &Question) -> Resul
     let mut touched: BTreeMap<Key, Counts> = BTreeMap::new();
     let mut actors: BTreeMap<ActorKey, (u64, Counts)> = BTreeMap::new();
     let mut warnings = Vec::new();
+    // What the token was given when it was made, whether it was used or not.
+    let mut given = None;
     read_audit(ledger, &filter, &mut |record| {
         let entry = &record.entry;
         match entry.kind {
@@ -178,9 +180,21 @@ pub fn report(ledger: &Path, tokens: &[TokenInfo], question: &Question) -> Resul
                 return;
             }
         }
-        let actor = (entry.actor, entry.actor_name.clone(), entry.actor_id);
+        let mut actor = (entry.actor, entry.actor_name.clone(), entry.actor_id);
+        if entry.actor == ActorKind::Operator {
+            // The token that they made or took back did not act.
+            if question.token.is_some() {
+                if entry.status < 400 {
+                    *given.get_or_insert(0) |= entry.granted;
+                }
+                return;
+            }
+            actor = (ActorKind::Operator, String::new(), [0; 4]);
+        }
         let (granted, counts) = actors.entry(actor.clone()).or_insert((0, Counts::none()));
-        *granted |= entry.granted;
+        if entry.actor == ActorKind::Token {
+            *granted |= entry.granted;
+        }
         counts.add(&record);
         for (person, other) in people(entry) {
             let (operation, scope) = (entry.operation.clone(), entry.scope.clone());
@@ -192,9 +206,10 @@ pub fn report(ledger: &Path, tokens: &[TokenInfo], question: &Question) -> Resul
     warnings.extend(verified.faults.into_iter().chain(verified.notes));
     let mut granted = actors.values().fold(0, |mask, (granted, _)| mask | granted);
     if let Some(name) = &question.token {
+        granted |= given.unwrap_or(0);
         match tokens.iter().find(|token| token.name == *name) {
             Some(token) => granted |= Scope::mask(&token.scopes),
-            None if actors.is_empty() => {
+            None if actors.is_empty() && given.is_none() => {
                 return Err(VaultError::NotFound { what: "token of this name, nor a record of one" });
             }
             None => {}

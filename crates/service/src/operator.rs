@@ -1,15 +1,19 @@
 //! Operator commands: what a person with the vault folder in hand may do, in this process or through `admin.sock`.
 
+use std::path::PathBuf;
+
 use oubliette_store::{ErasureOutcome, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
 mod answers;
 mod backups;
 mod deletion;
+mod tokens;
 
 pub use answers::{Answer, Cell, Erasure, FsckSummary, LogReport, StatusReport, SubjectReport};
 pub use backups::{BackupsListed, BackupsPruned, BackupsVerified, TOTAL};
 pub use deletion::{Leaving, Run, Step, Store};
+pub use tokens::{TokenCommand, change_tokens};
 
 pub use crate::escrow::{EscrowCommand, EscrowReport, WindowReport};
 use crate::{
@@ -102,6 +106,12 @@ pub enum Command {
         /// What is asked.
         escrow: EscrowCommand,
     },
+    /// Makes a token, or takes one back.
+    #[serde(rename = "token")]
+    Token {
+        /// Which.
+        token: TokenCommand,
+    },
     /// The incident report with the user ids of those who still live.
     #[serde(rename = "incident report")]
     IncidentReport {
@@ -148,6 +158,8 @@ pub fn run(vault: &Vault, command: &Command, progress: &mut dyn FnMut(&str, u64)
         Command::BackupPrune { .. } => ("backup prune", true, None),
         // Tells nothing of anybody, and is asked for often.
         Command::Status => return Ok(carry_out(vault, command, progress)?),
+        // Its records name the token.
+        Command::Token { token } => return change_token(vault, token),
     };
     audit::command(vault, name, changes, user, || {
         carry_out(vault, command, progress).map_err(|error| {
@@ -193,15 +205,14 @@ fn carry_out(
         }
         Command::Escrow { escrow } => Ok(Answer::Escrow(Box::new(crate::escrow::carry_out(vault, escrow)?))),
         Command::IncidentReport { question } => {
-            let folder =
-                vault.audit().folder().ok_or(VaultError::NotFound { what: "folder of the audit log" })?;
-            // The tokens stand beside the log's folder.
-            let tokens = folder.parent().map(|data| Tokens::open(data).list().unwrap_or_default());
-            let mut incident = incident::report(&folder, &tokens.unwrap_or_default(), question)?;
+            let folder = audit_folder(vault)?;
+            let tokens = tokens_of(vault)?.list().unwrap_or_default();
+            let mut incident = incident::report(&folder, &tokens, question)?;
             incident::resolve(vault, &mut incident)?;
             Ok(Answer::Incident(Box::new(incident)))
         }
-        Command::Status | Command::TrustClock | Command::LogCosigned { .. } => {
+        // A token was changed before.
+        Command::Status | Command::Token { .. } | Command::TrustClock | Command::LogCosigned { .. } => {
             match command {
                 Command::TrustClock => vault.trust_clock()?,
                 Command::LogCosigned { note } => vault.take_cosigned(note)?,
@@ -210,4 +221,21 @@ fn carry_out(
             Ok(Answer::Status(vault.status()?.into()))
         }
     }
+}
+
+fn change_token(vault: &Vault, command: &TokenCommand) -> Result<Answer, Failure> {
+    let audit = vault.audit();
+    let changed = tokens::carry_out(&|| audit.begin(), &tokens_of(vault)?, command)?;
+    Ok(Answer::Token(Box::new(changed)))
+}
+
+fn audit_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
+    vault.audit().folder().ok_or(VaultError::NotFound { what: "folder of the audit log" })
+}
+
+/// The tokens stand beside the audit log's folder.
+fn tokens_of(vault: &Vault) -> Result<Tokens, VaultError> {
+    let folder = audit_folder(vault)?;
+    let data = folder.parent().ok_or(VaultError::NotFound { what: "folder of the tokens" })?;
+    Ok(Tokens::open(data))
 }

@@ -89,6 +89,11 @@ impl Problem {
         Self { status, code, title, detail: detail.into(), field: None, more: None, headers: Vec::new() }
     }
 
+    /// What to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// 400, naming the field, header or name at fault.
     pub(crate) fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid", "The request is invalid", reason);

@@ -90,7 +90,7 @@ mod withdrawal;
 
 pub use audit::{
     ActorKind, Audit, AuditAttempt, AuditEntry, AuditFilter, AuditKind, AuditOutcome, AuditRecord,
-    AuditReport, read_audit, verify_audit,
+    AuditReport, QuietAudit, read_audit, verify_audit,
 };
 pub use backup::{
     Backup, BackupInfo, BackupProgress, BackupSettings, BackupStore, Backups, Filled, KeepBackups, NewBackup,

@@ -155,8 +155,8 @@ impl Vault {
         let blobs = blobs.disk_bytes().err().map(|error| error.to_string());
         reasons.extend(blobs.map(reason("the blob store refuses work")));
         reasons.extend(self.inner.audit.ill().map(reason("the audit log cannot be written")));
-        let rolled_back = self.inner.receipts.rolled_back();
-        reasons.extend(rolled_back.map(reason("this vault is an older copy of itself")));
+        let contradicted = self.inner.receipts.contradicted();
+        reasons.extend(contradicted.map(|(what, detail)| NotReady { what, detail }));
         reasons.extend(self.inner.low_disk().map(reason("a disk is almost full")));
         reasons
     }
@@ -170,6 +170,7 @@ impl Inner {
         let receipts = lost("receipts or the log of deletions need attention");
         let mut warnings: Vec<NotReady> = audit.into_iter().collect();
         warnings.extend(self.receipts.ill().into_iter().map(receipts));
+        warnings.extend(self.backing_up.failed().map(lost("the last backup failed")));
         warnings.extend(self.clock_warning());
         warnings
     }

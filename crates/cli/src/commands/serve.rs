@@ -6,6 +6,7 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use oubliette_service::{Config, ServeError, Server, Tokens, check_address};
@@ -14,6 +15,9 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Settings, error::CliError, folder, output::Output};
+
+/// How long an answer may take that is on its way when the service has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -58,7 +62,6 @@ fn serve(
     let tokens = Arc::new(Tokens::open(&settings.data));
     let dev_token = tokens.ensure_dev_token()?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting threads", &settings.data))?;
-    let drain = Config::default().drain_timeout;
     let ended = runtime.block_on(async {
         let server = Server::bind(vault.clone(), tokens, config(settings), address, insecure)
             .await?
@@ -68,8 +71,9 @@ fn serve(
         announce(output, vault, address, settings, dev_token.as_deref());
         Ok(server.run(stop).await?)
     });
-    // An operator's long command (`backup verify`, say) must not keep a service from ending that failed or was told to stop.
-    runtime.shutdown_timeout(drain);
+    // The vault is closed: an operator's long command (`backup verify`, say) that is still at work must not keep a service from ending that failed or was
+    // told to stop.
+    runtime.shutdown_timeout(LAST_WORDS);
     ended
 }
 

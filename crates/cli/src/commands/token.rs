@@ -1,10 +1,11 @@
 //! `oubliette token`: makes, lists and revokes bearer tokens in the vault's folder; a running service sees it at once.
 
 use oubliette_service::{
-    Tokens,
-    tokens::{RegisteredKey, Scope, TokenInfo},
+    Tokens, admin,
+    operator::{Answer, Command as Operation, TokenCommand, change_tokens},
+    tokens::{RegisteredKey, Scope, TokenInfo, new_token},
 };
-use oubliette_store::{Clock, SystemClock};
+use oubliette_store::{Clock, QuietAudit, SystemClock, VaultError};
 use serde_json::json;
 
 use crate::{config::Settings, error::CliError, output::Output};
@@ -42,24 +43,41 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             settings.data.display()
         )));
     }
-    let tokens = Tokens::open(&settings.data);
     match command {
         Command::Create { name, scopes, expires, release_keys } => {
             let expires = expires.map(|seconds| now().saturating_add(seconds.saturating_mul(1_000_000)));
-            let (secret, info) = tokens.create_with_keys(&name, &scopes, expires, release_keys)?;
+            let (secret, token) = new_token(&name, &scopes, expires, release_keys)?;
+            let info = change(settings, TokenCommand::Create { token })?;
             let value = json!({ "token": secret.reveal(), "info": info });
             output.result(&value, || vec![secret.reveal().to_owned()]);
         }
         Command::List => {
-            let listed = tokens.list()?;
+            let listed = Tokens::open(&settings.data).list()?;
             output.result(&json!({ "tokens": listed }), || listed.iter().map(line).collect());
         }
         Command::Revoke { name } => {
-            tokens.revoke(&name)?;
+            change(settings, TokenCommand::Revoke { name: name.clone() })?;
             output.result(&json!({ "revoked": name }), || vec![format!("revoked {name}")]);
         }
     }
     Ok(())
+}
+
+/// Here, without opening the vault, or by the service that holds the folder: either way it is recorded.
+fn change(settings: &Settings, command: TokenCommand) -> Result<TokenInfo, CliError> {
+    match QuietAudit::open(&settings.data) {
+        Ok(alone) => Ok(change_tokens(alone, &Tokens::open(&settings.data), &command)?),
+        Err(VaultError::InUse { .. }) => {
+            let command = Operation::Token { token: command };
+            match admin::call(&settings.data, &command, &mut |_, _| ())? {
+                Answer::Token(token) => Ok(*token),
+                _ => Err(CliError::Usage(
+                    "the service answered something else; use the same version".to_owned(),
+                )),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn line(token: &TokenInfo) -> String {

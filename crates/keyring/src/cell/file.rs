@@ -41,6 +41,15 @@ impl FileCell {
     pub fn open(path: &Path) -> Result<Self, CellError> {
         Ok(Self { cell: BlockCell::open(CellFile::open(path)?)?, watch: Watch::default() })
     }
+    /// Whether nothing was ever written into it: behind its header are zeros.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn is_blank(&self) -> Result<bool, CellError> {
+        let mut bytes = Zeroizing::new(vec![0; CELL_SIZE - BLOCK]);
+        self.cell.medium.read_at(BLOCK, &mut bytes)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
+    }
     /// Makes this empty cell hold what `from` holds: its share, and where the root is. For moving a share to another place; `from` is
     /// to be wiped next. Refused unless `from` is settled (a vault was opened over it since it was last written).
     pub fn adopt(&self, from: &Self) -> Result<(), CellError> {

@@ -8,7 +8,7 @@ use super::{
     BackupsListed, BackupsPruned, BackupsVerified,
     deletion::{Leaving, Run},
 };
-use crate::{backups::BackupView, escrow::EscrowReport, incident::Incident, times};
+use crate::{backups::BackupView, escrow::EscrowReport, incident::Incident, times, tokens::TokenInfo};
 
 /// What a command found or did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Answer {
     BackupsPruned(BackupsPruned),
     /// Of `escrow init`, `escrow rotate` and `escrow list`.
     Escrow(Box<EscrowReport>),
+    /// Of `token create` and `token revoke`.
+    Token(Box<TokenInfo>),
     /// Of `incident report`.
     Incident(Box<Incident>),
 }

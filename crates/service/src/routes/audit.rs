@@ -18,7 +18,7 @@ pub(crate) struct AuditParams {
     from: Option<String>,
     /// Before this time, RFC 3339.
     to: Option<String>,
-    /// Of the token of this name.
+    /// Of the token of this name, or about it.
     actor: Option<String>,
     /// Of this operation, such as `GET /v1/subjects/{user}`.
     operation: Option<String>,
@@ -50,6 +50,16 @@ pub(crate) struct ActorView {
     scopes: Vec<&'static str>,
 }
 
+/// A token that was made or taken back.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditedToken)]
+pub(crate) struct TokenView {
+    name: String,
+    /// Tells tokens of one name apart.
+    id: String,
+    scopes: Vec<&'static str>,
+}
+
 /// One record.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EntryView {
@@ -60,6 +70,9 @@ pub(crate) struct EntryView {
     #[schema(example = "done")]
     kind: &'static str,
     actor: ActorView,
+    /// Of `token create` and `token revoke`: which token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<TokenView>,
     /// Method and template of the route, or the operator's command.
     #[schema(example = "GET /v1/subjects/{user}")]
     operation: String,
@@ -139,7 +152,13 @@ impl From<AuditRecord> for EntryView {
     fn from(record: AuditRecord) -> Self {
         let entry = record.entry;
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-        let token = entry.actor == ActorKind::Token;
+        let scopes: Vec<_> = Scope::of_mask(entry.granted).into_iter().map(Scope::as_str).collect();
+        let named = TokenView { name: entry.actor_name, id: hex(&entry.actor_id), scopes };
+        let (by, about) = match entry.actor {
+            ActorKind::Token => (Some(named), None),
+            // What an operator did to it.
+            _ => (None, Some(named).filter(|token| !token.name.is_empty())),
+        };
         let person = |who: Pseudonym| who.to_string();
         Self {
             seq: record.seq,
@@ -157,10 +176,11 @@ impl From<AuditRecord> for EntryView {
                     ActorKind::Operator => "operator",
                     ActorKind::Vault => "vault",
                 },
-                name: token.then_some(entry.actor_name),
-                id: token.then(|| hex(&entry.actor_id)),
-                scopes: Scope::of_mask(entry.granted).into_iter().map(Scope::as_str).collect(),
+                name: by.as_ref().map(|token| token.name.clone()),
+                id: by.as_ref().map(|token| token.id.clone()),
+                scopes: by.map_or_else(Vec::new, |token| token.scopes),
             },
+            token: about,
             operation: entry.operation,
             subject: entry.subject.map_or_else(|| "none".to_owned(), person),
             other: entry.other.map(person),

@@ -32,9 +32,9 @@ pub struct TokenInfo {
     pub release_keys: Vec<RegisteredKey>,
 }
 
-/// A token as stored.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredToken {
+/// A token as stored: who has it can check a token, and not present one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredToken {
     #[serde(with = "hex32", rename = "sha256")]
     pub(super) hash: [u8; 32],
     #[serde(flatten)]
@@ -44,6 +44,16 @@ pub(super) struct StoredToken {
 impl StoredToken {
     pub(super) fn new(hash: [u8; 32], info: &TokenInfo) -> Self {
         Self { hash, info: info.clone() }
+    }
+
+    /// What is known of it.
+    pub fn info(&self) -> &TokenInfo {
+        &self.info
+    }
+
+    /// Tells tokens of one name apart.
+    pub(crate) fn id(&self) -> [u8; 4] {
+        self.hash.first_chunk().copied().unwrap_or_default()
     }
 }
 

@@ -17,10 +17,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use self::file::{Stamp, StoredToken};
+use self::file::Stamp;
 pub(crate) use self::file::{fuzz_file, fuzz_file_seeds};
 pub use self::{
-    file::TokenInfo,
+    file::{StoredToken, TokenInfo},
     release_key::RegisteredKey,
     scope::{Scope, UnknownScope},
 };
@@ -164,43 +164,22 @@ impl Tokens {
         expires: Option<u64>,
         keys: Vec<RegisteredKey>,
     ) -> Result<(TokenSecret, TokenInfo), TokenError> {
-        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
-            return Err(TokenError::Invalid("a token's name is 1 to 64 printable characters"));
-        }
-        if scopes.is_empty() {
-            return Err(TokenError::Invalid("a token needs at least one scope"));
-        }
-        if !release_key::are_distinct(&keys) {
-            return Err(TokenError::Invalid(
-                "two release keys of a token have the same name, or are the same",
-            ));
-        }
-        let secret = TokenSecret::generate()?;
-        let info = self.add(&secret, name, scopes, expires, keys)?;
+        let (secret, token) = new_token(name, scopes, expires, keys)?;
+        let info = token.info().clone();
+        self.add(token)?;
         Ok((secret, info))
     }
 
-    fn add(
-        &self,
-        secret: &TokenSecret,
-        name: &str,
-        scopes: &[Scope],
-        expires: Option<u64>,
-        release_keys: Vec<RegisteredKey>,
-    ) -> Result<TokenInfo, TokenError> {
-        let mut scopes = scopes.to_vec();
-        scopes.sort_unstable();
-        scopes.dedup();
-        let info = TokenInfo { name: name.to_owned(), scopes, created: times::now(), expires, release_keys };
-        let stored = StoredToken::new(hash(secret.reveal()), &info);
+    /// Puts a token that [`new_token`] made into the list.
+    pub fn add(&self, token: StoredToken) -> Result<(), TokenError> {
+        check(token.info())?;
         file::change(&self.folder, |tokens| {
-            if tokens.iter().any(|token| token.info.name == name) {
+            if tokens.iter().any(|there| there.info.name == token.info.name) {
                 return Err(TokenError::NameTaken);
             }
-            tokens.push(stored);
+            tokens.push(token);
             Ok(())
-        })?;
-        Ok(info)
+        })
     }
 
     /// Makes the token with every scope and writes it to `dev.token`, unless the folder has tokens already.
@@ -213,13 +192,18 @@ impl Tokens {
         // The list comes last: a crash in between leaves a folder without tokens, and the next start begins again.
         let secret = TokenSecret::generate()?;
         file::write_secret(&path, secret.reveal())?;
-        self.add(&secret, "dev", Scope::ALL, None, Vec::new())?;
+        self.add(stored(&secret, "dev", Scope::ALL, None, Vec::new()))?;
         Ok(Some(path))
     }
 
     /// Every token, oldest first.
     pub fn list(&self) -> Result<Vec<TokenInfo>, TokenError> {
         Ok(file::read(&self.folder)?.into_iter().map(|token| token.info).collect())
+    }
+
+    /// A token by its name, as it is stored.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<StoredToken>, TokenError> {
+        Ok(file::read(&self.folder)?.into_iter().find(|token| token.info.name == name))
     }
 
     /// Takes a token back; running services refuse it from their next request on.
@@ -251,11 +235,55 @@ impl Tokens {
         }
         Ok(found.filter(|token| token.info.expires.is_none_or(|expires| now < expires)).map(|token| Grant {
             name: token.info.name.clone(),
-            id: digest.first_chunk().copied().unwrap_or_default(),
+            id: token.id(),
             scopes: token.info.scopes.as_slice().into(),
             release_keys: token.info.release_keys.as_slice().into(),
         }))
     }
+}
+
+/// Makes a token that is in no list yet: whoever keeps the list need not see its secret.
+///
+/// # Errors
+/// [`TokenError::Invalid`], [`TokenError::NoRandomness`].
+pub fn new_token(
+    name: &str,
+    scopes: &[Scope],
+    expires: Option<u64>,
+    keys: Vec<RegisteredKey>,
+) -> Result<(TokenSecret, StoredToken), TokenError> {
+    let secret = TokenSecret::generate()?;
+    let token = stored(&secret, name, scopes, expires, keys);
+    check(token.info())?;
+    Ok((secret, token))
+}
+
+fn stored(
+    secret: &TokenSecret,
+    name: &str,
+    scopes: &[Scope],
+    expires: Option<u64>,
+    release_keys: Vec<RegisteredKey>,
+) -> StoredToken {
+    let mut scopes = scopes.to_vec();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let info = TokenInfo { name: name.to_owned(), scopes, created: times::now(), expires, release_keys };
+    StoredToken::new(hash(secret.reveal()), &info)
+}
+
+fn check(token: &TokenInfo) -> Result<(), TokenError> {
+    let name = &token.name;
+    if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+        return Err(TokenError::Invalid("a token's name is 1 to 64 printable characters"));
+    }
+    if token.scopes.is_empty() {
+        return Err(TokenError::Invalid("a token needs at least one scope"));
+    }
+    if !release_key::are_distinct(&token.release_keys) {
+        return Err(TokenError::Invalid("two release keys of a token have the same name, or are the same"));
+    }
+    Ok(())
 }
 
 fn hash(token: &str) -> [u8; 32] {

@@ -8,12 +8,18 @@ use std::{
 use oubliette_client::{AuditQuery, ClientError, NewMessage};
 use oubliette_service::{
     ServeError,
-    tokens::{Scope, Tokens},
+    admin::AdminError,
+    incident::{self, Question},
+    operator::{Command, TokenCommand, change_tokens},
+    tokens::{Scope, Tokens, new_token},
 };
-use oubliette_store::{AuditFilter, AuditRecord, Vault, VaultError, VaultOptions, read_audit, verify_audit};
+use oubliette_store::{
+    AuditFilter, AuditKind, AuditRecord, QuietAudit, Vault, VaultError, VaultOptions, read_audit,
+    verify_audit,
+};
 use serde_json::Value;
 
-use crate::support::{Service, noise};
+use crate::support::{Service, noise, operate};
 
 /// What stands in the files, past the service.
 fn on_disk(service: &Service) -> Vec<AuditRecord> {
@@ -260,4 +266,75 @@ fn an_operator_s_command_has_two_records_and_then_the_name_leads_to_nobody() {
     let client = service.client();
     client.put_subject("ann", &Default::default(), true).unwrap();
     assert_eq!(entries(&service, "&subject=ann").len(), 1);
+}
+
+#[test]
+fn a_token_that_is_made_or_taken_back_is_recorded_on_either_way_and_its_secret_is_not() {
+    let service = Service::start();
+    let data = service.data();
+    let (secret, token) = new_token("eu-1", &[Scope::SavesRead, Scope::Ops], None, Vec::new()).unwrap();
+    let create = TokenCommand::Create { token };
+    let revoke = |name: &str| TokenCommand::Revoke { name: name.to_owned() };
+    let asked = |token: &TokenCommand| match operate(&data, &Command::Token { token: token.clone() }) {
+        Err(AdminError::Failed(failure)) => failure.code,
+        other => format!("{:?}", other.map(|_| ())),
+    };
+    assert_eq!(asked(&create), "Ok(())");
+    let bearer = format!("Bearer {}", secret.reveal());
+    assert_eq!(service.bare("GET", "/metrics", &[("Authorization", &bearer)], b"").status, 200);
+    assert_eq!(asked(&create), "name_taken");
+    // Somebody pasted the token where its name was asked for.
+    assert_eq!(asked(&revoke(secret.reveal())), "not_found");
+    assert!(matches!(QuietAudit::open(&data), Err(VaultError::InUse { .. })));
+    let (folder, ended) = service.stop();
+    ended.unwrap();
+    // Without the vault's keys, too.
+    std::fs::rename(data.join("root.cell"), folder.path().join("kept")).unwrap();
+    change_tokens(QuietAudit::open(&data).unwrap(), &Tokens::open(&data), &revoke("eu-1")).unwrap();
+    std::fs::rename(folder.path().join("kept"), data.join("root.cell")).unwrap();
+
+    let mut told = Vec::new();
+    let ledger = data.join("ledger");
+    read_audit(&ledger, &AuditFilter::default(), &mut |record| {
+        let entry = record.entry;
+        if entry.operation.starts_with("token ") {
+            let attempt = entry.kind == AuditKind::Attempt;
+            assert_eq!(attempt, entry.status == 0);
+            let scopes = Scope::of_mask(entry.granted).len();
+            told.push((entry.operation, entry.status, entry.actor_name, scopes));
+        }
+    })
+    .unwrap();
+    let of = |what: &str, status, name: &str, scopes| (what.to_owned(), status, name.to_owned(), scopes);
+    let each = [
+        ("token create", 200, "eu-1", 2),
+        ("token create", 409, "eu-1", 2),
+        ("token revoke", 404, "", 0),
+        ("token revoke", 200, "eu-1", 2),
+    ];
+    let expected = each.map(|(what, status, name, n)| [of(what, 0, name, n), of(what, status, name, n)]);
+    assert_eq!(told, expected.concat());
+    let report = verify_audit(&ledger, None).unwrap();
+    assert!(report.faults.is_empty() && report.notes.is_empty(), "{report:?}");
+    for file in std::fs::read_dir(&ledger).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(secret.reveal().len()).any(|window| window == secret.reveal().as_bytes()));
+    }
+    // It never touched anybody, and is in no list any more; what it could have touched is known all the same.
+    let question = Question { token: Some("eu-1".to_owned()), ..Question::default() };
+    let incident = incident::report(&ledger, &[], &question).unwrap();
+    assert_eq!((incident.could_touch.read, incident.people_touched), (vec!["saves".to_owned()], 0));
+    let service =
+        Service::over(folder, Vault::open(&data, VaultOptions::default()).unwrap(), Default::default());
+    let entries = service.client().audit(&AuditQuery { actor: Some("eu-1".into()), ..AuditQuery::default() });
+    // The use of it, and what was done to it.
+    let entries = entries.unwrap().items;
+    assert_eq!(entries.len(), 7, "{entries:#?}");
+    let made = entries[1].token.as_ref().unwrap();
+    assert_eq!(
+        (made.name.as_str(), made.scopes.as_slice()),
+        ("eu-1", &["saves:read".into(), "ops".into()][..])
+    );
+    assert_eq!((entries[1].actor.kind.as_str(), entries[1].actor.scopes.len()), ("operator", 0));
+    assert_eq!(entries[2].actor.id.as_ref(), Some(&made.id));
 }

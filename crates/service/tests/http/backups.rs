@@ -84,6 +84,9 @@ fn what_cannot_begin_or_fails_says_so() {
     let begun = client.begin_backup(true).unwrap();
     let failed = ended(&client, &begun.id);
     assert_eq!((failed.state.as_str(), failed.code.as_deref()), ("failed", Some("backup_target")));
+    assert!(failed.detail.unwrap().contains("the service's log"));
+    let warnings = service.bare("GET", "/readyz", &[], b"").json()["warnings"].to_string();
+    assert!(warnings.contains("the last backup failed"), "{warnings}");
     refused(client.backups(), 502, "backup_target");
     std::fs::remove_dir(place.join("manifest-20260301T120000Z-00000000")).unwrap();
     assert_eq!(ended(&client, &client.begin_backup(false).unwrap().id).state, "finished");

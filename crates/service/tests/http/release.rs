@@ -1,6 +1,8 @@
 //! Secrets that leave, sealed to a key registered with the caller's token; keys for confirmations; fields that stay.
 
-use oubliette_client::{Client, ClientError, ConsentGiven, Problem, ReleaseAsked, ReleaseKey, SteamSecrets};
+use oubliette_client::{
+    AuditQuery, Client, ClientError, ConsentGiven, Problem, ReleaseAsked, ReleaseKey, SteamSecrets,
+};
 use oubliette_service::{Tokens, tokens::Scope};
 use serde_json::Value;
 
@@ -73,6 +75,17 @@ fn a_host_gets_what_it_asks_for_and_the_person_sees_it() {
     assert_eq!((used.kind.as_str(), used.purpose.as_deref()), ("release", Some("cloud_sign_in")));
     assert_eq!((used.recipient.as_deref(), used.fields.len()), (Some("host"), 2));
     assert_eq!(seen.last_used.as_deref(), Some(used.time.as_str()));
+
+    // The audit log has what for, also where it was refused; not what is no word.
+    let odd = ReleaseAsked { purpose: "for alice, who asked".to_owned(), ..asked(&["password"]) };
+    refused(client.release("alice", "acc", &odd, &key), 400, "invalid");
+    let missing = ReleaseAsked { purpose: "trade".to_owned(), ..asked(&["shared_secret"]) };
+    refused(client.release("alice", "acc", &missing, &key), 404, "not_found");
+    let entries =
+        service.client().audit(&AuditQuery { actor: Some("host-1".into()), ..AuditQuery::default() });
+    let told: Vec<_> = entries.unwrap().items.into_iter().map(|entry| (entry.status, entry.note)).collect();
+    let expected = [(200, "cloud_sign_in"), (200, "cloud_sign_in"), (400, ""), (404, "trade")];
+    assert_eq!(told, expected.map(|(status, note)| (status, note.to_owned())));
 }
 
 #[test]

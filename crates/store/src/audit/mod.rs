@@ -23,9 +23,10 @@ use oubliette_crypto::{Pseudonym, VaultId};
 use oubliette_keyring::{Keyring, KeyringError};
 
 use self::medium::Medium;
-use crate::options::Clock;
+use crate::options::{Clock, SystemClock};
 use crate::page::{Listed, Page};
 use crate::subjects::user_id;
+use crate::vault::VaultLock;
 use crate::{Vault, VaultError};
 
 pub use log::Attempt as AuditAttempt;
@@ -133,6 +134,40 @@ pub fn read_audit(
         .map(|_| ())
     };
     read().map_err(VaultError::io("reading the audit log", dir))
+}
+
+/// The audit log of a vault's folder in which nobody works, for what changes the folder without opening the vault. Keeps everybody else out.
+pub struct QuietAudit {
+    log: Arc<Log>,
+    _alone: VaultLock,
+}
+
+impl QuietAudit {
+    /// Opens the log; the cells and keys of the vault may be anywhere.
+    ///
+    /// # Errors
+    /// [`VaultError::InUse`] while somebody works in the folder; [`VaultError::Moved`], [`VaultError::Format`]; those of [`Audit::begin`].
+    pub fn open(dir: &Path) -> Result<Self, VaultError> {
+        let alone = VaultLock::of(dir)?;
+        let log = open(Some(&dir.join("ledger")), alone.vault(), Arc::new(SystemClock), false)?;
+        Ok(Self { log, _alone: alone })
+    }
+
+    /// As [`Audit::begin`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin(&self) -> Result<AuditAttempt, VaultError> {
+        self.log.begin()
+    }
+
+    /// Records that the log was closed.
+    ///
+    /// # Errors
+    /// [`VaultError::AuditFailed`].
+    pub fn close(self) -> Result<(), VaultError> {
+        self.log.close()
+    }
 }
 
 /// The log in a folder, which is there; without one it is kept in memory and ends with the process.

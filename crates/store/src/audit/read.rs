@@ -53,7 +53,7 @@ pub struct AuditFilter {
     pub from: Option<u64>,
     /// Before, in microseconds since 1970.
     pub to: Option<u64>,
-    /// Of the token of this name.
+    /// Of the token of this name, or about it.
     pub actor: Option<String>,
     /// Of this operation.
     pub operation: Option<String>,

@@ -56,7 +56,7 @@ pub struct AuditEntry {
     pub kind: AuditKind,
     /// Who acted.
     pub actor: ActorKind,
-    /// The token's name; empty for others.
+    /// The token's name, or that of the token which an operator's command is about; else empty.
     pub actor_name: String,
     /// Tells tokens of one name apart.
     pub actor_id: [u8; 4],
@@ -68,7 +68,7 @@ pub struct AuditEntry {
     pub other: Option<Pseudonym>,
     /// The permission that the operation needs.
     pub scope: String,
-    /// All permissions of the actor, as the caller numbers them.
+    /// All permissions of that token, as the caller numbers them.
     pub granted: u64,
     /// The outcome, as an HTTP status.
     pub status: u16,

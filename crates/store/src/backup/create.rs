@@ -61,8 +61,23 @@ impl Backups {
         let region = new.region.clone().or_else(|| inner.settings.backup.region.clone());
         self.vault.may_copy_to(region.as_deref())?;
         let _one = self.alone()?;
-        let key = self.key()?;
         let begun = inner.now();
+        let ending = inner.backing_up.ending(begun);
+        let made = self.make(store, new, region, begun, progress);
+        ending.told(&made);
+        made
+    }
+
+    fn make(
+        &self,
+        store: &dyn BackupStore,
+        new: &NewBackup,
+        region: Option<String>,
+        begun: u64,
+        progress: &mut dyn FnMut(&BackupProgress),
+    ) -> Result<BackupInfo, VaultError> {
+        let inner = &*self.vault.inner;
+        let key = self.key()?;
         let place = Place::look(store)?;
         place.must_be_of(inner.id, store)?;
         let parent = newest(&place, &key).filter(|found| !new.full && may_grow(&place, &found.manifest));

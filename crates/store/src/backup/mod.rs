@@ -28,6 +28,8 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use oubliette_crypto::BackupKey;
 use oubliette_crypto::kdf::backup_key;
 
+use crate::locks::lock;
+use crate::times::rfc3339;
 use crate::{Vault, VaultError};
 use manifest::Manifest;
 
@@ -100,9 +102,48 @@ pub struct BackupProgress {
     pub total: u64,
 }
 
-/// One backup or removal at a time.
+/// One backup or removal at a time, and how the last backup of this process ended.
 #[derive(Default)]
-pub(crate) struct Alone(Mutex<()>);
+pub(crate) struct Alone {
+    one: Mutex<()>,
+    failed: Mutex<Option<String>>,
+}
+
+impl Alone {
+    /// Why the last backup failed, if it did; for the operator.
+    pub(crate) fn failed(&self) -> Option<String> {
+        lock(&self.failed).clone()
+    }
+
+    /// The backup that begins now has failed unless [`Ending::told`] says otherwise.
+    fn ending(&self, begun: u64) -> Ending<'_> {
+        let says = "a fault of the program broke it off, whose log has the cause".to_owned();
+        Ending { alone: self, begun, says: Some(says) }
+    }
+}
+
+/// Notes how a backup ended when it is dropped: also one that ends by a panic.
+struct Ending<'a> {
+    alone: &'a Alone,
+    begun: u64,
+    says: Option<String>,
+}
+
+impl Ending<'_> {
+    fn told<T>(mut self, made: &Result<T, VaultError>) {
+        self.says = made.as_ref().err().map(ToString::to_string);
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let when = rfc3339(self.begun);
+        let failed = self.says.take().map(|why| {
+            format!("the last backup, of {when}, failed: {why}. What it wrote stays, and the next one goes on from there")
+        });
+        *lock(&self.alone.failed) = failed;
+    }
+}
 
 /// The door to a vault's backups.
 #[derive(Clone)]
@@ -143,7 +184,7 @@ impl Backups {
     }
 
     fn alone(&self) -> Result<MutexGuard<'_, ()>, VaultError> {
-        match self.vault.inner.backing_up.0.try_lock() {
+        match self.vault.inner.backing_up.one.try_lock() {
             Ok(alone) => Ok(alone),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => Err(VaultError::BackupRunning),

@@ -12,7 +12,7 @@ use super::{ErasedFacts, ReceiptId, ReceiptState, Receipts, State};
 use crate::VaultError;
 use crate::locks::lock;
 use crate::times::micros;
-use crate::translog::Note;
+use crate::translog::{LogError, Note};
 
 /// Most `final` receipts in one step; the rest follows with the next.
 const MOST: usize = 1000;
@@ -199,15 +199,21 @@ impl Receipts {
         ill
     }
 
-    /// That this vault is an older copy of itself, where it can know.
-    pub(crate) fn rolled_back(&self) -> Option<String> {
-        let state = lock(&self.state);
-        let size = state.log.edge.size();
-        state.seen.as_ref().filter(|(seen, _)| seen.size > size).map(|(seen, _)| {
-            format!(
-                "this vault is older than what it signed before: its log had {} entries and has {size}. It was rolled back as a whole, or is a copy of the true one: stop it, and put back the newest",
-                seen.size
-            )
-        })
+    /// That this vault is not the one that it was, where it can know: in words for everybody, and for the operator.
+    pub(crate) fn contradicted(&self) -> Option<(&'static str, String)> {
+        match lock(&self.state).contradicted.as_ref()? {
+            LogError::RolledBack { seen, got } => Some((
+                "this vault is an older copy of itself",
+                format!(
+                    "this vault is older than what it signed before: its log had {seen} entries and has {got}. It was rolled back as a whole, or is a copy of the true one: stop it, and put back the newest"
+                ),
+            )),
+            error => Some((
+                "the log of deletions contradicts what this vault signed",
+                format!(
+                    "this vault signed something else than its log of deletions says ({error}). It was rolled back and went on from there, or is a copy beside the true one: stop it, and put back the newest"
+                ),
+            )),
+        }
     }
 }

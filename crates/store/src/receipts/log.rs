@@ -126,6 +126,21 @@ impl LogState {
         })
     }
 
+    /// How this log contradicts a checkpoint that its key signed; `None` if it contains it.
+    pub(super) fn contradicts(
+        &self,
+        said: &Checkpoint,
+        records: &[RootRecord],
+    ) -> Result<Option<LogError>, VaultError> {
+        let (seen, got) = (said.size, self.edge.size());
+        if seen > got {
+            return Ok(Some(LogError::RolledBack { seen, got }));
+        }
+        let leaves = self.leaves(records)?;
+        let then = leaves.get(..usize::try_from(seen).unwrap_or(usize::MAX)).unwrap_or_default();
+        Ok((root(then) != said.root).then_some(LogError::Forked { seen, got }))
+    }
+
     /// That the deletion of a generation stands in the log: as a witness saw it, if that covers it, else as it is now.
     pub(super) fn inclusion(
         &self,

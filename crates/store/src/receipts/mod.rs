@@ -153,8 +153,10 @@ pub(crate) struct Receipts {
 struct State {
     book: Book,
     log: LogState,
-    /// The newest checkpoint that a witness signed, or one of this key that is ahead of the log.
+    /// The newest checkpoint that a witness signed, or one of this key that the log does not contain.
     seen: Option<(Checkpoint, Note)>,
+    /// That `seen` is of another history than this log, which stays so: what is appended to one never leads to the other.
+    contradicted: Option<LogError>,
     notes: Vec<String>,
 }
 
@@ -179,7 +181,7 @@ impl Receipts {
         let verifier = VerifierKey::new(&origin(&vault.to_string()), KeyKind::Note, key.public())?;
         let witnesses = witnesses.iter().map(|text| witness(text)).collect::<Result<Vec<_>, _>>()?;
         let book = Book::open(&medium, true)?;
-        let (log, anew) = LogState::open(&medium, &key, &verifier)?;
+        let (mut log, anew) = LogState::open(&medium, &key, &verifier)?;
         let mut notes: Vec<String> = book.notes.iter().cloned().chain(anew).collect();
         notes.extend(publish(&medium, &verifier)?);
         let seen = match medium.small(WITNESSED)? {
@@ -192,9 +194,20 @@ impl Receipts {
             },
             None => None,
         };
+        let mut contradicted = None;
+        if let Some((said, _)) = &seen {
+            // A log that was made anew, or that a crash cut off, is not one that went back.
+            let records = keyring.root_records(log.generation)?;
+            if !records.is_empty() {
+                log.advance(&records, &|_| false, &key, verifier.name())?;
+                log.store(&medium)?;
+            }
+            // Damage of the ledger proves nothing here, and is told as what it is.
+            contradicted = log.contradicts(said, &keyring.root_records(0)?).unwrap_or_default();
+        }
         let cells = u32::try_from(keyring.cells().len()).unwrap_or(u32::MAX);
         let issuer = Issuer { vault, region: region.map(str::to_owned), cells, mirrors };
-        let state = Mutex::new(State { book, log, seen, notes });
+        let state = Mutex::new(State { book, log, seen, contradicted, notes });
         Ok(Self { key, verifier, issuer, witnesses, medium, state })
     }
 
@@ -281,17 +294,11 @@ impl Receipts {
         let said = Checkpoint::open(&note, &self.verifier)?;
         let mut state = lock(&self.state);
         self.follow(&mut state, keyring)?;
-        let (seen, size) = (said.size, state.log.edge.size());
-        if seen > size {
-            // Signed by this very vault, which knows nothing of it: it is an older copy of itself.
+        if let Some(error) = state.log.contradicts(&said, &keyring.root_records(0)?)? {
+            // Signed by this very vault, which knows nothing of it: it is an older copy of itself, or went on as one.
             self.keep_seen(&mut state, said, note)?;
-            return Err(LogError::RolledBack { seen, got: size }.into());
-        }
-        let leaves = state.log.leaves(&keyring.root_records(0)?)?;
-        let then = leaves.get(..usize::try_from(seen).unwrap_or(usize::MAX)).unwrap_or_default();
-        if crate::translog::root(then) != said.root {
-            self.keep_seen(&mut state, said, note)?;
-            return Err(LogError::Forked { seen, got: size }.into());
+            state.contradicted = Some(error.clone());
+            return Err(error.into());
         }
         let mut signed = self.witnesses.iter().filter(|key| note.verify(key).is_ok());
         if signed.next().is_none() {
@@ -304,7 +311,9 @@ impl Receipts {
             log.store(&self.medium)?;
             state.log = log;
         }
-        if state.seen.as_ref().is_none_or(|(before, _)| before.size <= seen) {
+        // What tells of another history is not given up for a newer one of this.
+        let older = state.seen.as_ref().is_none_or(|(before, _)| before.size <= said.size);
+        if older && state.contradicted.is_none() {
             self.keep_seen(&mut state, said, note)?;
         }
         Ok(())

@@ -8,11 +8,11 @@ use oubliette_keyring::{FileLedger, Keyring, LedgerError, RootRecord};
 use sha2::{Digest, Sha256};
 
 use super::book::Book;
-use super::log::{LogState, STATE};
+use super::log::{LogState, STATE, WITNESSED};
 use super::medium::Medium;
 use super::record::Record;
 use super::verify::verify_receipt;
-use super::{PUBLIC, Receipt, ReceiptId, ReceiptState, Receipts};
+use super::{PUBLIC, Receipt, ReceiptId, ReceiptState, Receipts, seen};
 use crate::VaultError;
 use crate::translog::{
     Checkpoint, ConsistencyProof, InclusionProof, LogError, Note, VerifierKey, leaf_hash, root,
@@ -112,19 +112,24 @@ pub fn verify_ledger(ledger: &Path, key: Option<&VerifierKey>) -> Result<LedgerR
         },
     };
     let Some(key) = key.or(own.as_ref()) else { return Ok(report) };
+    // Everything else before the roots, which only grow: a service may be at work.
+    let (state, seen) = (stored_state(ledger)?, witnessed(ledger, key)?);
+    let medium = Medium::peek(ledger)?;
+    let book = medium.as_ref().map(|medium| Book::open(medium, false)).transpose()?;
     let roots = roots(ledger)?;
-    match stored_state(ledger)? {
+    match state {
         Some(Some(state)) => check_log(&state, &roots, key, &mut report),
         Some(None) => report.faults.push(format!("ledger/{STATE} is damaged")),
         None => {}
     }
-    if let Some(medium) = Medium::peek(ledger)? {
-        let book = Book::open(&medium, false)?;
+    let contradicts = seen.and_then(|seen| seen.and_then(|seen| contained(&roots, &seen)).err());
+    report.faults.extend(contradicts.map(|error| format!("ledger/{WITNESSED}: {error}")));
+    if let (Some(medium), Some(book)) = (&medium, &book) {
         report
             .notes
             .extend(book.notes.iter().map(|note| note.replace("were taken off", "are left at the end of")));
         report.faults.extend(book.faults.iter().cloned());
-        check_receipts(&book, &medium, &roots, key, &mut report)?;
+        check_receipts(book, medium, &roots, key, &mut report)?;
     }
     Ok(report)
 }
@@ -136,6 +141,8 @@ impl Receipts {
         let state = crate::locks::lock(&self.state);
         let roots = keyring.root_records(0)?;
         check_log(&state.log, &roots, &self.verifier, &mut report);
+        let contradicted = state.contradicted.as_ref();
+        report.faults.extend(contradicted.map(|error| format!("ledger/{WITNESSED}: {error}")));
         report.faults.extend(state.book.faults.iter().cloned());
         check_receipts(&state.book, &self.medium, &roots, &self.verifier, &mut report)?;
         Ok(report)
@@ -163,6 +170,18 @@ fn check_log(state: &LogState, roots: &[RootRecord], key: &VerifierKey, report: 
         report.faults.push(format!(
             "{what} is damaged: proofs of older entries cannot be made until it is put back from its copy"
         ));
+    }
+}
+
+/// What a witness gave back, if one did.
+fn witnessed(ledger: &Path, key: &VerifierKey) -> Result<Option<Result<Checkpoint, LogError>>, VaultError> {
+    let path = ledger.join(WITNESSED);
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => {
+            let bytes = read.map_err(VaultError::io("reading", &path))?;
+            Ok(Some(seen(&bytes, key).map(|(said, _)| said)))
+        }
     }
 }
 
@@ -262,12 +281,15 @@ pub fn prove_consistency(ledger: &Path, from: u64) -> Result<ConsistencyProof, V
 /// # Errors
 /// [`VaultError::Log`] if it does not: the ledger was rolled back, or another history was put in its place.
 pub fn contains(ledger: &Path, seen: &Checkpoint) -> Result<(), VaultError> {
-    let roots = roots(ledger)?;
+    Ok(contained(&roots(ledger)?, seen)?)
+}
+
+fn contained(roots: &[RootRecord], seen: &Checkpoint) -> Result<(), LogError> {
     let (size, got) = (seen.size, roots.len() as u64);
     let leaves: Vec<_> = roots.iter().map(|record| leaf_hash(&record.encode())).collect();
     match usize::try_from(size).ok().and_then(|size| leaves.get(..size)) {
-        None => Err(LogError::RolledBack { seen: size, got }.into()),
-        Some(then) if root(then) != seen.root => Err(LogError::Forked { seen: size, got }.into()),
+        None => Err(LogError::RolledBack { seen: size, got }),
+        Some(then) if root(then) != seen.root => Err(LogError::Forked { seen: size, got }),
         Some(_) => Ok(()),
     }
 }

@@ -300,8 +300,8 @@ fn a_witness_signs_what_grew_and_nothing_else() {
     let witness = Witness { key: &key, log: &log, file: &file };
     let first = ground.erase(&["ann"]);
     ground.issue(&first);
-    let proof = |from| ground.receipts.consistency(&ground.keyring, from).unwrap().unwrap();
-    let note = witness.cosign(&proof(0), 1_900_000_000).unwrap();
+    let proof = |ground: &Ground, from| ground.receipts.consistency(&ground.keyring, from).unwrap().unwrap();
+    let note = witness.cosign(&proof(&ground, 0), 1_900_000_000).unwrap();
     ground.receipts.take_cosigned(&ground.keyring, &note.to_string()).unwrap();
     let witnessed = ground.receipts.status().witnessed.unwrap();
     assert_eq!(witnessed, Witnessed { entries: 1, time: 1_900_000_000, by: "witness.example/1".to_owned() });
@@ -318,14 +318,18 @@ fn a_witness_signs_what_grew_and_nothing_else() {
     ground.issue(&ground.erase(&["bob"]));
     ground.issue(&ground.erase(&["carl"]));
     // From another beginning than it saw.
-    assert!(matches!(witness.cosign(&proof(2), 1).unwrap_err(), VaultError::Log(LogError::Forked { .. })));
-    let note = witness.cosign(&proof(1), 1_900_000_100).unwrap();
+    assert!(matches!(
+        witness.cosign(&proof(&ground, 2), 1).unwrap_err(),
+        VaultError::Log(LogError::Forked { .. })
+    ));
+    let note = witness.cosign(&proof(&ground, 1), 1_900_000_100).unwrap();
     ground.receipts.take_cosigned(&ground.keyring, &note.to_string()).unwrap();
     // Another history of the same length, and a shorter one, signed by the same key.
+    let own = &SigningSeed::from_slice(ground.receipts.key.expose()).unwrap();
     let signed = |size, peaks: Vec<Hash>| {
         let edge = Frontier::new(size, peaks).unwrap();
         let said = Checkpoint { origin: log.name().to_owned(), size, root: edge.root() };
-        ConsistencyProof { old: size, hashes: vec![], checkpoint: said.sign(&ground.receipts.key).unwrap() }
+        ConsistencyProof { old: size, hashes: vec![], checkpoint: said.sign(own).unwrap() }
     };
     let fork = signed(3, vec![[1; 32], [2; 32]]);
     assert!(matches!(witness.cosign(&fork, 1).unwrap_err(), VaultError::Log(LogError::Forked { .. })));
@@ -341,13 +345,70 @@ fn a_witness_signs_what_grew_and_nothing_else() {
         Err(VaultError::Log(LogError::Unsigned { .. }))
     ));
     let ahead = signed(4, vec![[1; 32]]).checkpoint;
-    assert!(ground.receipts.ill().is_empty() && ground.receipts.rolled_back().is_none());
+    let told = |ground: &Ground, what: &str| {
+        let (_, detail) = ground.receipts.contradicted().unwrap();
+        assert!(detail.contains(what), "{detail}");
+        let faults = ground.receipts.verify(&ground.keyring).unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.starts_with("ledger/witnessed: ")), "{faults:?}");
+    };
+    assert!(ground.receipts.ill().is_empty() && ground.receipts.contradicted().is_none());
     assert!(matches!(
         ground.receipts.take_cosigned(&ground.keyring, &ahead.to_string()),
         Err(VaultError::Log(LogError::RolledBack { seen: 4, got: 3 }))
     ));
-    assert!(ground.receipts.rolled_back().unwrap().contains("older than what it signed"));
+    told(&ground, "older than what it signed");
     ground.reopen(&[public.to_string()]);
-    assert!(ground.receipts.rolled_back().unwrap().contains("older than what it signed"));
-    assert!(std::fs::write(&file, note.to_string().replace('3', "4")).is_ok() && witness.seen().is_err());
+    told(&ground, "older than what it signed");
+    // It goes on, past the length that it once had: it is another vault's log all the same.
+    ground.issue(&ground.erase(&["dora"]));
+    told(&ground, "older than what it signed");
+    ground.reopen(&[public.to_string()]);
+    told(&ground, "signed something else");
+    // Not given up for what a witness signs on this side.
+    let note = witness.cosign(&proof(&ground, 3), 1_900_000_200).unwrap();
+    ground.receipts.take_cosigned(&ground.keyring, &note.to_string()).unwrap();
+    ground.reopen(&[public.to_string()]);
+    told(&ground, "signed something else");
+    assert!(std::fs::write(&file, note.to_string().replace('4', "5")).is_ok() && witness.seen().is_err());
+}
+
+/// What another copy signed at a length that this one has passed was kept, and told by nobody.
+#[test]
+fn a_fork_that_is_not_ahead_is_told_too() {
+    let mut ground = Ground::new();
+    ground.issue(&ground.erase(&["ann"]));
+    ground.issue(&ground.erase(&["bob"]));
+    let log = ground.receipts.verifier.clone();
+    let edge = Frontier::new(1, vec![[7; 32]]).unwrap();
+    let fork = Checkpoint { origin: log.name().to_owned(), size: 1, root: edge.root() };
+    let fork = fork.sign(&ground.receipts.key).unwrap().to_string();
+    assert!(matches!(
+        ground.receipts.take_cosigned(&ground.keyring, &fork),
+        Err(VaultError::Log(LogError::Forked { seen: 1, got: 2 }))
+    ));
+    assert!(ground.receipts.contradicted().unwrap().1.contains("beside the true one"));
+    ground.reopen(&[]);
+    assert!(ground.receipts.contradicted().unwrap().1.contains("beside the true one"));
+    let report = ground.receipts.verify(&ground.keyring).unwrap();
+    assert!(report.faults[0].contains("forked"), "{:?}", report.faults);
+}
+
+/// Made anew, the log seemed to have lost all its entries, until something asked for it.
+#[test]
+fn a_log_that_is_made_anew_did_not_go_back() {
+    use crate::translog::{Witness, WitnessKey};
+    let mut ground = Ground::new();
+    let key = WitnessKey::generate("w").unwrap();
+    let witnesses = [key.verifier().unwrap().to_string()];
+    ground.reopen(&witnesses);
+    ground.issue(&ground.erase(&["ann"]));
+    let home = tempfile::tempdir().unwrap();
+    let log = ground.receipts.verifier.clone();
+    let witness = Witness { key: &key, log: &log, file: &home.path().join("seen") };
+    let proof = ground.receipts.consistency(&ground.keyring, 0).unwrap().unwrap();
+    let note = witness.cosign(&proof, 1).unwrap();
+    ground.receipts.take_cosigned(&ground.keyring, &note.to_string()).unwrap();
+    std::fs::remove_file(ground._dir.path().join("log")).unwrap();
+    ground.reopen(&witnesses);
+    assert_eq!(ground.receipts.contradicted(), None);
 }

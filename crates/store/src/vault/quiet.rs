@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use oubliette_crypto::VaultId;
+
 use super::folder;
 use super::marker::Locked;
 use crate::VaultError;
 
 /// Keeps everybody out of a vault's folder, for whoever reads its files by themselves. Let go of when it is dropped.
 pub struct VaultLock {
-    _locked: Locked,
+    locked: Locked,
 }
 
 impl VaultLock {
@@ -17,6 +19,11 @@ impl VaultLock {
     /// # Errors
     /// [`VaultError::InUse`] while somebody works in it, [`VaultError::Moved`], [`VaultError::Format`].
     pub fn of(dir: &Path) -> Result<Self, VaultError> {
-        Ok(Self { _locked: folder::lock(dir)? })
+        Ok(Self { locked: folder::lock(dir)? })
+    }
+
+    /// Whose folder it is.
+    pub(crate) fn vault(&self) -> VaultId {
+        self.locked.marker.vault
     }
 }

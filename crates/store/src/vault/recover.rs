@@ -7,10 +7,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use oubliette_crypto::escrow::Share;
 use oubliette_crypto::{Handle, VaultId};
 use oubliette_engine::{PackBlobs, PageId, PageStore, RawPage, SledEngine, SledOptions};
-use oubliette_keyring::{EscrowBlob, FileCell, FileLedger, Keyring, KeyringError, Recovered, RootLedger};
+use oubliette_keyring::{
+    CellState, EscrowBlob, FileCell, FileLedger, Keyring, KeyringError, Recovered, RootCell, RootLedger,
+    RootPointer,
+};
 
 use super::cells::{self, cell_error};
 use super::folder::{self, OURS};
@@ -19,6 +23,7 @@ use super::{Vault, carry};
 use crate::VaultError;
 use crate::escrow::EscrowPlace;
 use crate::escrow::holder::OpenedShare;
+use crate::files::replace;
 use crate::options::VaultOptions;
 use crate::rows::{Bounds, Place};
 
@@ -70,7 +75,7 @@ impl Vault {
         let (blob, shares) = chosen(from)?;
         let vault = blob.head.vault;
         let old = from.old.as_deref().map(|old| Old::of(old, vault)).transpose()?.unwrap_or_default();
-        begin(dir, vault, from)?;
+        begin(dir, vault, from, &options.cells)?;
         carry::copy(&from.ledger, &dir.join("ledger"), &mut |_| ())?;
         let planned = cells::planned(&options.cells)?;
         let keys = keys(dir, from, &blob, &shares, &planned, options, progress)?;
@@ -166,18 +171,13 @@ impl Old {
         let dir = std::path::absolute(dir).map_err(VaultError::io("finding the place of", dir))?;
         let places = marker.cells.iter().chain(&marker.wipe).map(|cell| dir.join(cell));
         // Only what still is a cell of this vault: a damaged file is none.
-        let left = places.filter(|cell| {
-            FileCell::open(cell).is_ok_and(|cell| {
-                use oubliette_keyring::RootCell;
-                cell.vault() == vault
-            })
-        });
+        let left = places.filter(|cell| FileCell::open(cell).is_ok_and(|cell| cell.vault() == vault));
         Ok(Self { region: marker.region, cells: left.collect() })
     }
 }
 
 /// Claims the folder, or empties it of an earlier attempt.
-fn begin(dir: &Path, vault: VaultId, from: &RecoverFrom) -> Result<(), VaultError> {
+fn begin(dir: &Path, vault: VaultId, from: &RecoverFrom, cells: &[PathBuf]) -> Result<(), VaultError> {
     let refused = |why: &str| VaultError::Format { detail: format!("{} {why}", dir.display()) };
     folder::make_dir(dir)?;
     let inside = |path: &Path| {
@@ -189,9 +189,11 @@ fn begin(dir: &Path, vault: VaultId, from: &RecoverFrom) -> Result<(), VaultErro
     let note = dir.join(BEGUN);
     if note.exists() && !dir.join(marker::NAME).exists() {
         let begun = std::fs::read_to_string(&note).map_err(VaultError::io("reading", &note))?;
-        if begun.trim() != vault.to_string() {
+        let (of, pointer) = begun.split_once('\n').unwrap_or((&begun, ""));
+        if of != vault.to_string() {
             return Err(refused("holds the unfinished recovery of another vault"));
         }
+        cells.iter().for_each(|cell| take_back(cell, vault, pointer.trim_end()));
         // Its cell, if it came so far, is of a root that has forgotten all there was to forget; it is wiped for good measure.
         let cell = dir.join(cells::ROOT);
         if cell.exists()
@@ -207,8 +209,27 @@ fn begin(dir: &Path, vault: VaultId, from: &RecoverFrom) -> Result<(), VaultErro
     } else if let Some(found) = OURS.into_iter().find(|name| dir.join(name).exists()) {
         return Err(refused(&format!("holds `{found}` already; name a folder that is empty or not there")));
     }
-    std::fs::write(&note, format!("{vault}\n")).map_err(VaultError::io("writing", &note))?;
-    carry::sync(dir)
+    if !note.exists() {
+        replace(&note, format!("{vault}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Wipes and removes a further cell that an earlier attempt made: one that nothing was written into yet, or of the root that it had noted before.
+/// Whatever else stands there is left alone, and refused by its name: it may be a share that makes the lost vault whole.
+fn take_back(path: &Path, vault: VaultId, pointer: &str) {
+    let ours = FileCell::open(path).is_ok_and(|cell| {
+        let noted = |at: &RootPointer| HEXLOWER.encode(&at.encode()) == pointer;
+        let of_it = |state: CellState| !state.pointers.is_empty() && state.pointers.iter().all(noted);
+        cell.vault() == vault && (cell.is_blank().unwrap_or(false) || cell.read().is_ok_and(of_it))
+    });
+    if !ours {
+        return;
+    }
+    let wiped = FileCell::wipe(path, vault).map_err(|error| error.to_string());
+    if let Err(error) = wiped.and_then(|()| std::fs::remove_file(path).map_err(|error| error.to_string())) {
+        tracing::warn!(error, "a cell of an unfinished recovery was not taken back");
+    }
 }
 
 /// Pages, ledger and cells.
@@ -245,6 +266,10 @@ fn keys(
     let kept: Arc<dyn PageStore> = pages;
     let (states, done) =
         Keyring::recover(vault, kept, root, ledger, number, folder::keyring_options(options))?;
+    // By this the same command knows the cells as its own if it is cut off while they are made. A pointer holds no secret.
+    let pointer = states.first().and_then(|state| state.pointers.first());
+    let pointer = pointer.map_or_else(String::new, |pointer| HEXLOWER.encode(&pointer.encode()));
+    replace(&dir.join(BEGUN), format!("{vault}\n{pointer}\n").as_bytes())?;
     for ((index, path), state) in (0..number).zip(planned).zip(&states) {
         let failed = |error| cell_error(error, dir);
         FileCell::create(&dir.join(path), vault, index, number)

@@ -338,3 +338,22 @@ fn an_old_cell_that_cannot_be_wiped_is_not_forgotten_about() {
     Vault::cell_destroyed(&split.data(), &away).unwrap();
     split.is_whole(1);
 }
+
+/// Its bytes would go along as those of any file in the folder, and stay behind unwiped.
+#[test]
+fn a_vault_does_not_move_with_a_cell_in_a_folder_inside_of_its_own() {
+    let disks = tempfile::tempdir().unwrap();
+    let (data, new) = (disks.path().join("vault"), disks.path().join("new"));
+    fs::create_dir_all(data.join("inner")).unwrap();
+    let cell = data.join("inner/second.cell");
+    let vault = Vault::create(&data, VaultOptions { cells: vec![cell.clone()], ..options() }).unwrap();
+    put(&person(&vault, "ann"), "one", b"kept");
+    vault.close().unwrap();
+    drop(vault);
+    let before = fs::read(&cell).unwrap();
+    let refused = Vault::move_to(&data, &new, &options(), &mut |_, _| ()).unwrap_err().to_string();
+    assert!(refused.contains("second.cell") && refused.contains("inside of the vault's"), "{refused}");
+    assert!(!new.exists() && fs::read(&cell).unwrap() == before);
+    let vault = Vault::open(&data, options()).unwrap();
+    assert_eq!(get(&vault.subject("ann").unwrap(), "one", None).unwrap(), b"kept");
+}

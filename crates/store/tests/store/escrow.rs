@@ -1,5 +1,7 @@
 //! Escrow in a real folder: windows, holders, how far it is behind, when an erasure is final, and the way back.
 
+mod disk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    audit::Facts,
     extract::{Json, Names},
     problem::Problem,
     state::App,
@@ -21,7 +22,7 @@ pub(crate) struct ReleaseBody {
     /// Which fields.
     #[schema(min_items = 1, example = json!(["refresh_token"]))]
     fields: Vec<String>,
-    /// What for; the person sees it. Letters, digits, `_`, `-`, `.`, `:`.
+    /// What for: a use, never a person. The person sees it, and it stays in the audit log. Letters, digits, `_`, `-`, `.`, `:`.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.:-]+$", example = "cloud_sign_in")]
     purpose: String,
     /// Name or id of a release key of the caller's token.
@@ -72,6 +73,7 @@ pub(crate) async fn release(
     State(app): State<App>,
     Names((user, account)): Names<(String, String)>,
     Extension(grant): Extension<Grant>,
+    Extension(facts): Extension<Facts>,
     Json(body): Json<ReleaseBody, 8_192>,
 ) -> Result<Answer<ReleaseView>, Problem> {
     let registered = grant.release_key(&body.recipient).ok_or_else(|| {
@@ -85,14 +87,17 @@ pub(crate) async fn release(
         recipient: Recipient { name: registered.name().to_owned(), key: registered.id().to_owned() },
         key: *registered.key(),
     };
+    if let Some(purpose) = asked.purpose_for_logs() {
+        facts.note(purpose.to_owned());
+    }
     let released =
         app.with_subject(user, move |subject| subject.credentials().release(&account, &asked)).await?;
     note(&grant, &released);
     Ok(Answer(released.into()))
 }
 
-/// Who got what, before the answer leaves. Neither the person nor the account is named, nor what it was for: the account itself keeps
-/// that, and it is forgotten with the person, which a log line is not.
+/// Who got what, before the answer leaves. Neither the person nor the account is named, nor what it was for: the account keeps that, and the
+/// audit log, where no name leads to the person any more once they are erased.
 fn note(grant: &Grant, released: &Released) {
     let Released { release, recipient, fields, .. } = released;
     let (name, key, fields) = (&recipient.name, &recipient.key, fields.join(" "));
