@@ -192,7 +192,7 @@ impl Receipt {
     /// The parts of `keys` and `log` that an erased or final receipt must have.
     pub(super) fn evidence(&self) -> Option<(&Keys, RootRecord, Vec<u8>, InclusionProof)> {
         let (keys, log) = (self.keys.as_ref()?, self.log.as_ref()?);
-        let entry = BASE64.decode(log.entry.as_bytes()).ok()?;
+        let entry = crate::translog::base64(&log.entry)?;
         let record = RootRecord::parse(&entry)?;
         let proof =
             InclusionProof::parse(&log.proof.iter().map(|line| format!("{line}\n")).collect::<String>())

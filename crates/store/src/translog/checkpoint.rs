@@ -70,5 +70,10 @@ pub(super) fn number(text: &str) -> Option<u64> {
 
 /// A hash in base64.
 pub(super) fn hash(text: &str) -> Option<Hash> {
-    BASE64.decode(text.as_bytes()).ok()?.try_into().ok()
+    base64(text)?.try_into().ok()
+}
+
+/// Bytes in base64, in the one way they are written: what decodes may also be several padded texts one after another.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }

@@ -11,6 +11,7 @@ mod proof;
 mod witness;
 
 pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::base64;
 pub use merkle::{
     Frontier, Hash, MAX_PROOF, consistency_proof, inclusion_proof, leaf_hash, root, verify_consistency,
     verify_inclusion,

@@ -8,6 +8,7 @@ use oubliette_crypto::sign::verify_signature;
 use sha2::{Digest, Sha256};
 
 use super::LogError;
+use super::checkpoint::base64;
 
 /// Longest note that is read: a checkpoint, a receipt, and many signatures.
 pub const MAX_NOTE: usize = 64 << 10;
@@ -63,7 +64,7 @@ impl VerifierKey {
         let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(bad);
         };
-        let data = BASE64.decode(data.as_bytes()).map_err(|_| LogError::Malformed("a verifier key"))?;
+        let data = base64(data).ok_or(LogError::Malformed("a verifier key"))?;
         let kind = match data.first() {
             Some(1) => KeyKind::Note,
             Some(4) => KeyKind::Cosignature,
@@ -247,7 +248,7 @@ fn cosigned(time: u64, text: &str) -> String {
 
 fn signature(line: &str) -> Option<NoteSignature> {
     let (name, bytes) = line.strip_prefix(MARK)?.split_once(' ')?;
-    let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
+    let bytes = base64(bytes)?;
     let (id, bytes) = bytes.split_first_chunk::<4>()?;
     is_name(name).then(|| NoteSignature { name: name.to_owned(), id: *id, bytes: bytes.to_vec() })
 }
