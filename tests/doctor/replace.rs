@@ -40,4 +40,17 @@ fn a_cell_is_replaced_by_the_command() {
 
     let nothing = server::run(&data, &["doctor", "--cell-destroyed", from, "--yes"]);
     assert_eq!(nothing.code, Some(2), "{nothing:?}");
+
+    // As if the old cell's disk had been away: nobody is erased until somebody says what became of it.
+    let (marker, away) = (data.join("vault.json"), folder.path().join("away.cell"));
+    let mut noted: serde_json::Value = serde_json::from_slice(&fs::read(&marker).unwrap()).unwrap();
+    noted["wipe"] = serde_json::json!([away]);
+    fs::write(&marker, noted.to_string()).unwrap();
+    let erase = ["subject", "erase", "ann", "--yes"];
+    let waits = server::run(&data, &erase);
+    assert!(waits.code == Some(4) && waits.stderr.contains("--cell-destroyed"), "{waits:?}");
+    let gone = server::run(&data, &["doctor", "--cell-destroyed", away.to_str().unwrap(), "--yes"]);
+    assert_eq!(gone.code, Some(0), "{gone:?}");
+    let erased = server::run(&data, &erase);
+    assert_eq!(erased.code, Some(0), "{erased:?}");
 }
