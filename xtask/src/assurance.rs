@@ -27,6 +27,7 @@ const SUITES: [Suite; 8] = [
         full: &[
             ("OUBLIETTE_CRASH_POINTS", "all"),
             ("OUBLIETTE_CRASH_HISTORIES", "50"),
+            ("OUBLIETTE_CRASH_FAILURES", "200"),
             ("OUBLIETTE_POWER_IMAGES", "500"),
             ("OUBLIETTE_POWER_IMAGES_XFS", "100"),
         ],
