@@ -28,7 +28,7 @@ const FROM: &str = "OUBLIETTE_POWER_FROM";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 /// How a process ends that was told to die.
 const DIED: i32 = 42;
-const FAILED: i32 = 43;
+pub(crate) const FAILED: i32 = 43;
 /// Panics of this process, on whatever thread.
 pub(crate) static PANICS: AtomicUsize = AtomicUsize::new(0);
 

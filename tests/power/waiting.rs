@@ -8,11 +8,10 @@ use std::process::{self, Command, Stdio};
 use oubliette_engine::{PAGE_SIZE, PageStore, SledOptions, SledPages, deny_sync_file_range};
 use oubliette_powercut::{Dice, Folder, Image};
 
-use crate::child::wait;
+use crate::child::{FAILED, wait};
 use crate::scripts::left_out;
 
 const FOLDER: &str = "OUBLIETTE_POWER_PAGES";
-const FAILED: i32 = 43;
 
 /// The child's entry: writes batches of pages, of which sled's buffers do not hold a whole number, until one fails.
 #[test]

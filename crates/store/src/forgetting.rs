@@ -91,7 +91,12 @@ impl Person {
         if matches!(answer, Err(KeyringError::LeasesHeld { .. })) {
             self.vault.tidied.begin_again();
         }
-        Ok(if answer?.waits || self.vault.old_cells_wait() { Deletion::Blocked } else { Deletion::Erased })
+        Ok(self.told(answer?.waits))
+    }
+
+    /// What is told of a deletion that waits for a hold's end, or does not: while an old cell opens what is gone here, it is not erased.
+    pub(crate) fn told(&self, waits: bool) -> Deletion {
+        if waits || self.vault.old_cells_wait() { Deletion::Blocked } else { Deletion::Erased }
     }
 
     /// The first second at which all of this may be cut by law; 0 if nothing speaks against it. May ask for the lock of the person's names of

@@ -60,8 +60,7 @@ impl Chats {
             // Nothing of this person's is to be seen there; what they deleted before may still wait, or be read by somebody.
             let side = Path::compartment(Class::Chat, run.compartment)?;
             self.person.vault.keyring.drain_forgotten(&self.person.keys, &side)?;
-            let waits = self.person.promised_until(&side).is_some() || self.person.vault.old_cells_wait();
-            return Ok(if waits { Deletion::Blocked } else { Deletion::Erased });
+            return Ok(self.person.told(self.person.promised_until(&side).is_some()));
         }
         let deletion = self.person.cut(items_through(Class::Chat, run.compartment, seq)?)?;
         self.remove(&Bounds::seqs(&me, run, 0..=seq));

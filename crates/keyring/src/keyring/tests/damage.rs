@@ -75,6 +75,22 @@ fn paired() -> (Arc<Pair>, Ground) {
     (Arc::clone(&pair), Ground { pages: pair, ..Ground::new() })
 }
 
+/// Somebody of whose messages every other is forgotten, and the pages of their cover.
+fn with_a_cover(keyring: &Keyring) -> (Subject, Vec<PageId>) {
+    let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
+    let odd = (0..300).map(|n| Path::leaf(&item(1, 2 * n + 1)).unwrap());
+    keyring.cut(&ann, odd.collect()).unwrap();
+    let pages = &keyring.core.pages;
+    let Found::Person { state, .. } =
+        keyring.core.find(&keyring.core.root(), keyring.core.person_tag(&user("ann"))).unwrap()
+    else {
+        panic!("nobody")
+    };
+    let state = State::read(pages, &state).unwrap();
+    let ids = state.page_ids(&mut |kind, page| pages.read_stored(kind, page)).unwrap();
+    (ann, ids)
+}
+
 fn state_page(keyring: &Keyring, name: &str) -> PageId {
     match keyring.core.find(&keyring.core.root(), keyring.core.person_tag(&user(name))).unwrap() {
         Found::Person { state, .. } => state.id,
@@ -158,21 +174,11 @@ fn what_hangs_on_a_lost_cover_page_can_be_cut() {
     for nth in 0..8 {
         let (pair, ground) = paired();
         let keyring = ground.create();
-        let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
-        let odd = (0..300).map(|n| Path::leaf(&item(1, 2 * n + 1)).unwrap());
-        keyring.cut(&ann, odd.collect()).unwrap();
+        let (ann, ids) = with_a_cover(&keyring);
         let elsewhere = key_of(&ann, &item(2, 1));
-        let pages = &keyring.core.pages;
-        let Found::Person { state, .. } =
-            keyring.core.find(&keyring.core.root(), keyring.core.person_tag(&user("ann"))).unwrap()
-        else {
-            panic!("nobody")
-        };
-        let state = State::read(pages, &state).unwrap();
-        let ids = state.page_ids(&mut |kind, page| pages.read_stored(kind, page)).unwrap();
         assert!(ids.len() >= 8, "{}", ids.len());
         (0..2).for_each(|copy| pair.damage(copy, &ids[nth * ids.len() / 8], copy == 0));
-        drop((state, ann, keyring));
+        drop((ann, keyring));
 
         let keyring = ground.open();
         let ann = keyring.subject(&user("ann")).unwrap();

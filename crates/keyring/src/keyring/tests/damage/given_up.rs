@@ -100,19 +100,9 @@ fn what_stands_on_a_lost_cover_page_is_given_up_and_nothing_else() {
     for nth in 0..6 {
         let (pair, ground) = paired();
         let keyring = ground.create();
-        let (ann, _) = keyring.create_subject(&user("ann"), false).unwrap();
-        let odd = (0..300).map(|n| Path::leaf(&item(1, 2 * n + 1)).unwrap());
-        keyring.cut(&ann, odd.collect()).unwrap();
-        let pages = &keyring.core.pages;
-        let Found::Person { state, .. } =
-            keyring.core.find(&keyring.core.root(), keyring.core.person_tag(&user("ann"))).unwrap()
-        else {
-            panic!("nobody")
-        };
-        let state = State::read(pages, &state).unwrap();
-        let ids = state.page_ids(&mut |kind, page| pages.read_stored(kind, page)).unwrap();
+        let (ann, ids) = with_a_cover(&keyring);
         (0..2).for_each(|copy| pair.damage(copy, &ids[nth * ids.len() / 6], copy == 0));
-        drop((state, ann, keyring));
+        drop((ann, keyring));
 
         let keyring = ground.open();
         let ann = keyring.subject(&user("ann")).unwrap();
