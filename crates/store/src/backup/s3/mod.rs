@@ -73,7 +73,6 @@ impl S3Store {
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(bucket)
             .with_allow_http(options.allow_http)
-            .with_retry(retries())
             .with_crypto_provider(Arc::new(crypto::Hashes))
             .with_http_connector(http::Connector);
         if let Some(endpoint) = &options.endpoint {
@@ -88,10 +87,24 @@ impl S3Store {
         if let Some(secret) = &options.secret_key {
             builder = builder.with_secret_access_key(secret.as_str());
         }
-        let bucket = builder.build().map_err(unusable)?;
+        let impatient = builder.clone().with_retry(at_first()).build().map_err(unusable)?;
+        let bucket = builder.with_retry(retries()).build().map_err(unusable)?;
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| failed(format!("{name}: no runtime: {error}")))?;
-        Ok(Self { bucket, prefix, name, runtime })
+        let store = Self { bucket, prefix, name, runtime };
+        store.look(&impatient)?;
+        Ok(store)
+    }
+
+    /// Sees that the place answers.
+    fn look(&self, bucket: &AmazonS3) -> Result<(), VaultError> {
+        let first = self.runtime.block_on(bucket.list(self.listed()).try_next());
+        first.map(drop).map_err(self.told("looking at"))
+    }
+
+    /// What listing is asked for.
+    fn listed(&self) -> Option<&Path> {
+        (!self.prefix.as_ref().is_empty()).then_some(&self.prefix)
     }
 
     fn path(&self, name: &str) -> Path {
@@ -116,6 +129,11 @@ fn retries() -> RetryConfig {
         ..BackoffConfig::default()
     };
     RetryConfig { backoff, max_retries: 8, retry_timeout: Duration::from_secs(120) }
+}
+
+/// Whoever named a place that does not answer is told within seconds.
+fn at_first() -> RetryConfig {
+    RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..retries() }
 }
 
 impl BackupStore for S3Store {
@@ -147,8 +165,7 @@ impl BackupStore for S3Store {
     }
 
     fn list(&self) -> Result<Vec<String>, VaultError> {
-        let prefix = (!self.prefix.as_ref().is_empty()).then_some(&self.prefix);
-        let listed = self.runtime.block_on(self.bucket.list(prefix).try_collect::<Vec<_>>());
+        let listed = self.runtime.block_on(self.bucket.list(self.listed()).try_collect::<Vec<_>>());
         let listed = listed.map_err(self.told("listing"))?;
         let name = |path: &Path| path.filename().map(str::to_owned);
         // Not what lies deeper: that is another place's.
@@ -166,5 +183,35 @@ impl BackupStore for S3Store {
 
     fn at_once(&self) -> usize {
         AT_ONCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_place_that_does_not_answer_is_told_after_three_tries() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (tried, tries) = mpsc::channel();
+        // It hangs up on everybody, until nobody counts any more.
+        thread::spawn(move || listener.incoming().try_for_each(|caller| tried.send(drop(caller))));
+        let options = S3Options {
+            endpoint: Some(endpoint),
+            region: Some("us-east-1".into()),
+            access_key: Some("key".into()),
+            secret_key: Some(String::from("secret").into()),
+            allow_http: true,
+        };
+        let Err(error) = S3Store::open("bucket/prefix", &options) else { panic!("nobody answered") };
+        let told = error.to_string();
+        assert!(told.contains("looking at s3://bucket/prefix failed"), "{told}");
+        assert!(told.contains("see that the service answers"), "{told}");
+        assert_eq!(tries.try_iter().count(), 3);
     }
 }
