@@ -1,5 +1,6 @@
 //! One group of batches, from preconditions to the durable record.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::Outcomes;
@@ -37,7 +38,7 @@ impl Rows {
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
             self.vet_batch(&log.state, &batch)?;
-            match judge(&batch, |key| Ok(self.touch(&mut group, key)?.now().cloned())) {
+            match judge(&batch, |key| Ok(self.touch(&mut group, key.to_vec())?.now().cloned())) {
                 Ok(()) => {
                     self.stage(&mut group, batch.ops)?;
                     outcomes.push(Ok(()));
@@ -115,7 +116,7 @@ impl Rows {
         for (key, value) in ops {
             // Only what is digested needs its old value.
             if counts(&key) {
-                self.touch(group, &key)?.new = Some(value);
+                self.touch(group, key)?.new = Some(value);
             } else {
                 group.insert(key, Touched { old: None, new: Some(value) });
             }
@@ -124,13 +125,14 @@ impl Rows {
     }
 
     /// A row as the group finds it, looked up once.
-    fn touch<'g>(&self, group: &'g mut Group, key: &[u8]) -> Result<&'g mut Touched, EngineError> {
-        if !group.contains_key(key) {
-            group.insert(key.to_vec(), Touched { old: self.get(key)?, new: None });
-        }
-        group
-            .get_mut(key)
-            .ok_or_else(|| EngineError::Poisoned { reason: "a group lost track of a row".into() })
+    fn touch<'g>(&self, group: &'g mut Group, key: Vec<u8>) -> Result<&'g mut Touched, EngineError> {
+        Ok(match group.entry(key) {
+            Entry::Occupied(touched) => touched.into_mut(),
+            Entry::Vacant(place) => {
+                let old = self.get(place.key())?;
+                place.insert(Touched { old, new: None })
+            }
+        })
     }
 
     /// A digest may only move on from rows that were found to be those it stands for.
