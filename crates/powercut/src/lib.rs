@@ -5,6 +5,7 @@
 //! | a folder whose files are used by ordinary programs, every change recorded | [`Folder`] |
 //! | what the disk may hold if the power failed after so many of its calls | [`Disk`], [`Strategy`] |
 //! | a block device that records writes and flushes, for a real file system | [`BlockDevice`], [`Blocks`] |
+//! | a block device whose flushes take so long, for measuring | [`BlockDevice::slow`] |
 //! | a fast place for an image | [`scratch`] |
 //! | a file system on a block device or an image of one | [`LoopMount`] |
 //!

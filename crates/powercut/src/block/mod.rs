@@ -1,4 +1,4 @@
-//! A block device in memory that records writes and flushes, and what a power cut may leave of it.
+//! A block device in memory that records writes and flushes, and what a power cut may leave of it; or one that flushes slowly.
 //!
 //! A FUSE file is the device; a loop device makes a disk of it, with a real file system on top. A flush of the disk is an `fsync` of the
 //! file. What was written before a flush that was answered is durable; of the rest each 4 KiB block may be there or not.
@@ -53,8 +53,26 @@ impl BlockDevice {
     /// # Errors
     /// Those of mounting.
     pub fn new(start: &Blocks, longest: Option<Duration>) -> io::Result<Self> {
-        let device = Arc::new(Mutex::new(Device { now: start.clone(), calls: Vec::new() }));
-        let mounted = Mounted::new(Served(Arc::clone(&device)), longest)?;
+        Self::with(start.clone(), Some(Vec::new()), Duration::ZERO, longest)
+    }
+
+    /// A device of so many bytes that records nothing and answers each flush so much later, as a drive does that has no cache of its own to
+    /// flush into. Fails where this process may not use FUSE.
+    ///
+    /// # Errors
+    /// Those of mounting.
+    pub fn slow(size: u64, flush: Duration, longest: Duration) -> io::Result<Self> {
+        Self::with(Blocks::new(size), None, flush, Some(longest))
+    }
+
+    fn with(
+        now: Blocks,
+        calls: Option<Vec<BlockCall>>,
+        flush: Duration,
+        longest: Option<Duration>,
+    ) -> io::Result<Self> {
+        let device = Arc::new(Mutex::new(Device { now, calls }));
+        let mounted = Mounted::new(Served { device: Arc::clone(&device), flush }, longest)?;
         Ok(Self { mounted, device })
     }
 
@@ -65,7 +83,7 @@ impl BlockDevice {
 
     /// Number of calls so far.
     pub fn len(&self) -> usize {
-        self.lock().calls.len()
+        self.lock().calls.as_ref().map_or(0, Vec::len)
     }
 
     /// Whether nothing was asked yet.
@@ -75,7 +93,7 @@ impl BlockDevice {
 
     /// The calls so far; the recording goes on from nothing.
     pub fn take(&self) -> Vec<BlockCall> {
-        std::mem::take(&mut self.lock().calls)
+        self.lock().calls.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Device> {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use fuser::{
@@ -18,14 +19,19 @@ const LONG: Duration = Duration::from_secs(3600);
 
 pub(super) struct Device {
     pub(super) now: Blocks,
-    pub(super) calls: Vec<BlockCall>,
+    /// What was asked; `None` records nothing.
+    pub(super) calls: Option<Vec<BlockCall>>,
 }
 
-pub(super) struct Served(pub(super) Arc<Mutex<Device>>);
+pub(super) struct Served {
+    pub(super) device: Arc<Mutex<Device>>,
+    /// How long a flush takes.
+    pub(super) flush: Duration,
+}
 
 impl Served {
     fn device(&self) -> MutexGuard<'_, Device> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.device.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn attr(&self, ino: u64) -> Option<FileAttr> {
@@ -57,7 +63,9 @@ impl Served {
     fn done(&self, call: BlockCall) {
         let mut device = self.device();
         device.now.apply(&call);
-        device.calls.push(call);
+        if let Some(calls) = &mut device.calls {
+            calls.push(call);
+        }
     }
 }
 
@@ -117,7 +125,15 @@ impl Filesystem for Served {
 
     fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         self.done(BlockCall::Flush);
-        reply.ok();
+        if self.flush.is_zero() {
+            return reply.ok();
+        }
+        // Writes go on meanwhile.
+        let flush = self.flush;
+        thread::spawn(move || {
+            thread::sleep(flush);
+            reply.ok();
+        });
     }
 
     fn fallocate(
