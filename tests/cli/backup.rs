@@ -1,11 +1,8 @@
-//! `oubliette backup`, beside a service and on its folder; to a folder and to a real S3.
+//! `oubliette backup`, beside a service and on its folder; to a folder.
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -13,13 +10,13 @@ use serde_json::Value;
 
 use super::{Served, ended, oubliette};
 
-fn json(output: &std::process::Output) -> Value {
+pub(crate) fn json(output: &std::process::Output) -> Value {
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// A served vault with two people, and backups set up as said.
-fn served(settings: &str) -> Served {
+pub(crate) fn served(settings: &str) -> Served {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("oubliette.toml"), settings).unwrap();
     let served = Served::start(folder);
@@ -117,141 +114,4 @@ fn a_backup_that_was_killed_is_finished_by_the_next_one() {
         "2 people whole",
     );
     ended(&at(&["fsck", "--data", "new"]), 0, "read");
-}
-
-/// SeaweedFS, which `cargo xtask test` installs below `target/`.
-struct S3 {
-    child: Child,
-    endpoint: String,
-    _folder: tempfile::TempDir,
-}
-
-fn program() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/seaweedfs/bin/weed")
-}
-
-impl S3 {
-    /// `None` if it did not come up on these ports, as when another process took one meanwhile.
-    fn try_start() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let config = r#"{"identities":[{"name":"t","credentials":[{"accessKey":"key1","secretKey":"hunter2-secret"}],"actions":["Admin","Read","Write","List"]}]}"#;
-        fs::write(folder.path().join("s3.json"), config).unwrap();
-        let listeners: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> = listeners.iter().map(|l| l.local_addr().unwrap().port()).collect();
-        drop(listeners);
-        let names = [
-            "master.port",
-            "master.port.grpc",
-            "volume.port",
-            "volume.port.grpc",
-            "filer.port",
-            "filer.port.grpc",
-            "s3.port",
-            "s3.port.grpc",
-        ];
-        let mut command = Command::new(program());
-        command.args([
-            "server",
-            "-s3",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-master.telemetry=false",
-            "-s3.port.iceberg=0",
-        ]);
-        command.args([
-            "-s3.port.lance=0",
-            "-volume.max=4",
-            "-master.volumeSizeLimitMB=64",
-            "-volume.preStopSeconds=0",
-        ]);
-        command.args(names.iter().zip(&ports).map(|(name, port)| format!("-{name}={port}")));
-        command.arg(format!("-dir={}", folder.path().display()));
-        command.arg(format!("-s3.config={}", folder.path().join("s3.json").display()));
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let endpoint = format!("http://127.0.0.1:{}", ports[6]);
-        let mut s3 = Self { child, endpoint, _folder: folder };
-        let (begun, mut made) = (Instant::now(), false);
-        while begun.elapsed() < Duration::from_secs(60) {
-            if s3.child.try_wait().unwrap().is_some() {
-                return None;
-            }
-            // A folder of the filer's is a bucket.
-            made = made || request(ports[4], "POST /buckets/vault-backups/").is_some_and(|code| code < 300);
-            if made && request(ports[6], "GET /status") == Some(200) {
-                return Some(s3);
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        None
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The status of an answer.
-fn request(port: u16, line: &str) -> Option<u16> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    stream
-        .write_all(
-            format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                .as_bytes(),
-        )
-        .ok()?;
-    let mut head = [0; 12];
-    stream.read_exact(&mut head).ok()?;
-    std::str::from_utf8(&head[9..]).ok()?.parse().ok()
-}
-
-#[test]
-fn a_real_s3_takes_backups_and_gives_them_back() {
-    if !Command::new(program()).arg("version").output().is_ok_and(|said| said.status.success()) {
-        println!(
-            "left out: backups to S3: seaweedfs is not installed; `cargo xtask test` installs it from PyPI"
-        );
-        return;
-    }
-    let s3 = (0..3).find_map(|_| S3::try_start()).expect("SeaweedFS starts");
-    let settings = format!(
-        "[backup]\nto = \"s3://vault-backups/a/b\"\ns3_endpoint = \"{}\"\ns3_access_key = \"key1\"\ns3_secret_key = \"hunter2-secret\"\ns3_allow_http = true\n",
-        s3.endpoint
-    );
-    let served = served(&settings);
-    ended(
-        &served.run(&["save", "put", "alice", "chess", "big", "-"], &super::noise(12 << 20)),
-        0,
-        "version 1",
-    );
-    let first = json(&served.run(&["backup", "create", "--json"], b""));
-    assert_eq!((&first["people"], &first["number"]), (&2.into(), &1.into()));
-    ended(&served.run(&["subject", "erase", "bob", "--yes"], b""), 0, "erased");
-    let second = json(&served.run(&["backup", "create", "--json"], b""));
-    assert!(second["added"].as_u64().unwrap() < 20_000, "{second}");
-    ended(&served.run(&["backup", "list"], b""), 0, "unreadable now for 1 person");
-    ended(&served.run(&["backup", "verify"], b""), 0, "2 backups");
-    ended(&served.run(&["backup", "prune", "--keep-last", "1", "--yes"], b""), 0, "1 backups left");
-    let folder = served.stop();
-    let at = |arguments: &[&str]| oubliette(folder.path(), arguments);
-    ended(&at(&["backup", "verify", "--offline"]), 0, "1 backups");
-    ended(&at(&["backup", "list", "--from", "s3://vault-backups/elsewhere"]), 0, "");
-    ended(
-        &at(&["backup", "restore", "--data", "new", "--keys", "oubliette-data", "--yes"]),
-        0,
-        "1 people whole",
-    );
-    ended(&at(&["fsck", "--data", "new"]), 0, "read");
-    ended(&at(&["subject", "show", "alice", "--data", "new"]), 0, "active");
-
-    // A wrong secret: refused, and told without it.
-    let wrong = settings.replace("hunter2-secret", "another-secret");
-    fs::write(folder.path().join("oubliette.toml"), wrong).unwrap();
-    let refused = at(&["backup", "list", "--data", "new"]);
-    ended(&refused, 1, "credentials");
-    let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
-    assert!(!said.contains("another-secret"), "{said}");
 }

@@ -10,6 +10,7 @@ mod ending;
 mod escrow;
 mod receipts;
 mod requests;
+mod s3;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

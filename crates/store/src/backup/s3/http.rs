@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http_body_util::BodyExt;
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
     HttpService,
 };
+use object_store::{ClientConfigKey, ClientOptions};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
@@ -20,7 +20,9 @@ const LONGEST: u64 = super::super::segment::LONGEST;
 pub(super) struct Connector;
 
 impl HttpConnector for Connector {
-    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let in_clear =
+            options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|said| said == "true");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
@@ -35,19 +37,33 @@ impl HttpConnector for Connector {
             .timeout_per_write(Some(Duration::from_secs(60)))
             .build()
             .new_agent();
-        Ok(HttpClient::new(Requests(agent)))
+        Ok(HttpClient::new(Requests { agent, in_clear }))
     }
 }
 
 #[derive(Debug)]
-struct Requests(Agent);
+struct Requests {
+    agent: Agent,
+    /// Plain HTTP will do. Whoever reads along learns nothing of the content, but who may write where, and could answer in the place's stead.
+    in_clear: bool,
+}
+
+/// Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it is named by http://, and nothing is sent in clear; name it by https://, or set s3_allow_http for a service on the same machine"
+)]
+struct InClear;
 
 #[async_trait]
 impl HttpService for Requests {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
+        if parts.uri.scheme_str() != Some("https") && !self.in_clear {
+            return Err(HttpError::new(HttpErrorKind::Unknown, InClear));
+        }
         let body = body.collect().await?.to_bytes();
-        let agent = self.0.clone();
+        let agent = self.agent.clone();
         let asked = move || {
             let sent = agent.run(ureq::http::Request::from_parts(parts, body.to_vec()));
             let (parts, mut body) = sent.map_err(told)?.into_parts();
