@@ -36,9 +36,9 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
             let text = refused.body_text();
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             // The key stands before serde's own message.
-            let text =
-                text.split_once(": ").filter(|(key, _)| !key.contains(' ')).map_or(text, |(_, text)| text);
-            let (field, reason) = explain(text);
+            let named = text.split_once(": ").filter(|(key, _)| !key.contains(' '));
+            let (field, reason) = explain(named.map_or(text, |(_, text)| text));
+            let field = named.filter(|_| field == "body").map_or(field, |(key, _)| key.to_owned());
             Problem::invalid(field, format!("in the query: {reason}"))
         })
     }

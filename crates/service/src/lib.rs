@@ -36,6 +36,7 @@ mod state;
 mod stream;
 mod times;
 pub mod tokens;
+mod unheeded;
 mod unread;
 
 pub use self::{

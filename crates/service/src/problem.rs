@@ -124,6 +124,13 @@ impl Problem {
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// 503: a write ran into a deletion of its place.
+    pub(crate) fn overtaken() -> Self {
+        Self::busy(
+            "the place was forgotten while this was being written, and nothing was stored; send it again after the time in Retry-After",
+        )
+    }
+
     /// 503 until an operator acts.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service cannot work", detail)
@@ -256,7 +263,7 @@ impl From<VaultError> for Problem {
             VaultError::SubjectErased { .. } => of(S::GONE, "subject_erased", "The person was erased"),
             VaultError::NotFound { .. } => of(S::NOT_FOUND, "not_found", "Not found"),
             VaultError::PeerUnknown => of(S::NOT_FOUND, "peer_unknown", "No such peer"),
-            VaultError::PeerGone => of(S::GONE, "peer_gone", "The peer was erased"),
+            VaultError::PeerGone => of(S::GONE, "peer_gone", "The peer has left"),
             VaultError::BlockedByRecipient => {
                 of(S::FORBIDDEN, "blocked_by_recipient", "The peer blocks this person")
             }

@@ -92,10 +92,15 @@ impl Consents {
         check_purpose(purpose)?;
         check::short("policy version", consent.policy_version.as_deref(), MAX_VERSION)?;
         check::short("evidence", consent.evidence.as_deref(), MAX_EVIDENCE)?;
+        let now = self.person.vault.now();
+        let time = consent.time.unwrap_or(now);
+        if time > now {
+            return Err(VaultError::invalid("time", "lies in the future"));
+        }
         let event = Stored {
             purpose: purpose.to_owned(),
             given: true,
-            time: consent.time.unwrap_or_else(|| self.person.vault.now()),
+            time,
             policy_version: consent.policy_version.clone(),
             evidence: consent.evidence.clone(),
         };

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Erased, check_limit, deleted};
 use crate::{
     body,
-    extract::{Json, Names, Params, is_json},
+    extract::{Json, Names, Params},
     problem::Problem,
     state::App,
     times,
@@ -109,7 +109,7 @@ pub(crate) struct MessageView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MessageList {
     messages: Vec<MessageView>,
-    /// Pass as `before` for the next, older page.
+    /// Where there is more: pass as `cursor`, beside the same `after` if one was given, for the page that comes next in that direction.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -122,7 +122,7 @@ pub(crate) struct WindowParams {
     before: Option<String>,
     /// Only messages newer than this id.
     after: Option<String>,
-    /// The same as `before`.
+    /// `next_cursor` of the page before, beside the same `after`, if one was given: goes on in its direction.
     cursor: Option<String>,
     /// Most messages in the answer, 1 to 1000.
     #[param(minimum = 1, maximum = 1000)]
@@ -178,7 +178,15 @@ pub(crate) async fn read(
     Params(params): Params<WindowParams>,
 ) -> Result<Answer<MessageList>, Problem> {
     let limit = check_limit(params.limit)?;
-    let window = Window { before: params.before.or(params.cursor), after: params.after, limit };
+    // A cursor goes on in the direction of the page that it came with.
+    let (before, after) = match (params.after, params.cursor) {
+        (Some(after), cursor) => (params.before, Some(cursor.unwrap_or(after))),
+        (None, Some(_)) if params.before.is_some() => {
+            return Err(Problem::invalid("cursor", "stands beside `before`, of which it takes the place"));
+        }
+        (None, cursor) => (params.before.or(cursor), None),
+    };
+    let window = Window { before, after, limit };
     let listed = app.with_subject(user, move |subject| subject.chats().messages(&peer, &window)).await?;
     let messages = listed.items.into_iter().map(Into::into).collect();
     Ok(Answer(MessageList { messages, next_cursor: listed.next_cursor }))
@@ -204,7 +212,7 @@ pub(crate) async fn forget(
 async fn new_message(request: Request, params: RawParams, app: &App) -> Result<NewMessage, Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match content_type {
-        Some(content_type) if !is_json(request.headers()) => {
+        Some(content_type) if !is_plain_json(content_type) => {
             let content_type = content_type.to_owned();
             let mut bytes = body::collect(request, MESSAGE_BYTES, app.config.idle_timeout).await?;
             let body = Body::Bytes { content_type, bytes: std::mem::take(&mut *bytes) };
@@ -215,6 +223,11 @@ async fn new_message(request: Request, params: RawParams, app: &App) -> Result<N
         ),
         _ => Json::<MessageBody, MESSAGE_JSON>::from_request(request, app).await?.0.try_into(),
     }
+}
+
+/// Any other type is a message's own, also one that is written in JSON.
+fn is_plain_json(content_type: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 impl TryFrom<MessageBody> for NewMessage {

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{access, finish, idempotency, metrics, problem::Problem, state::App, unread};
+use crate::{access, finish, idempotency, metrics, problem::Problem, state::App, unheeded, unread};
 
 /// All routes with their middleware.
 pub(crate) fn router(app: App) -> Router {
@@ -104,6 +104,7 @@ pub(crate) fn router(app: App) -> Router {
             put(records::put).get(records::get).delete(records::delete),
         )
         .route_layer(from_fn_with_state(app.clone(), idempotency::once))
+        .route_layer(from_fn(unheeded::refuse))
         .route_layer(from_fn_with_state(app.clone(), access::authorise))
         .merge(docs::pages())
         .route_layer(from_fn(finish::note_route))
@@ -143,6 +144,14 @@ pub(crate) fn deleted(deletion: Deletion) -> (StatusCode, axum::Json<Erased>) {
         Deletion::Erased => (StatusCode::OK, Erased::DONE),
         Deletion::Blocked => (StatusCode::ACCEPTED, axum::Json(Erased { state: "blocked" })),
     }
+}
+
+/// What a refused write answers. `forgotten` is said of whoever is erased; where a deletion of the place alone was faster, the write may come again.
+pub(crate) async fn of_a_write(app: &App, user: String, refused: Problem) -> Problem {
+    if refused.code == "forgotten" && app.with_subject(user, |_| Ok(())).await.is_ok() {
+        return Problem::overtaken();
+    }
+    refused
 }
 
 /// Paging of a list.

@@ -24,3 +24,4 @@ mod release;
 mod requests;
 mod saves;
 mod support;
+mod unheeded;

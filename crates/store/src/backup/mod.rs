@@ -170,8 +170,12 @@ impl Backups {
     /// [`VaultError::Invalid`] if none is named anywhere; those of [`open_backup_store`].
     pub fn store(&self, location: Option<&str>) -> Result<std::sync::Arc<dyn BackupStore>, VaultError> {
         let location = location.or(self.settings().to.as_deref());
-        let location = location
-            .ok_or_else(|| VaultError::invalid("to", "names no place; name one, or set `backup.to`"))?;
+        let location = location.ok_or_else(|| {
+            VaultError::invalid(
+                "to",
+                "names no place; set `backup.to` in the configuration, or name one by `--to` at the command",
+            )
+        })?;
         open_backup_store(location, &self.settings().s3)
     }
 

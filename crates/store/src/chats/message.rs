@@ -144,9 +144,9 @@ impl NewMessage {
             return Err(VaultError::TooLarge { what: "the message", limit: MAX_BODY as u64 });
         }
         if let Body::Bytes { content_type, .. } = &self.body {
-            check::length("content type", content_type, 1, MAX_TEXT_FIELD)?;
+            check::length("content_type", content_type, 1, MAX_TEXT_FIELD)?;
         }
-        check::short("client id", self.client_id.as_deref(), MAX_TEXT_FIELD)
+        check::short("client_id", self.client_id.as_deref(), MAX_TEXT_FIELD)
     }
 
     pub(super) fn content(&self) -> &[u8] {

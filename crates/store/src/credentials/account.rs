@@ -29,6 +29,9 @@ pub(super) struct Account {
     pub(super) uses: Vec<(Place, StoredUse)>,
 }
 
+/// How often fields that are replaced meanwhile are looked for again.
+const TRIES: u32 = 8;
+
 impl Credentials {
     pub(super) fn account(&self, name: &Name) -> Result<Account, VaultError> {
         let compartment = self.person.named(Class::Credentials, name)?.ok_or(NO_ACCOUNT)?.compartment;
@@ -51,16 +54,33 @@ impl Credentials {
         &self,
         account: &str,
         kind: UseKind,
-        work: impl FnOnce(&SteamFields, u64) -> Result<T, VaultError>,
+        work: impl Fn(&SteamFields, u64) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
         let name = account_name(account)?;
+        // Another host may store a token beside this, which replaces the fields and forgets those that were read.
+        for _ in 0..TRIES {
+            match self.once_with_secrets(&name, kind, &work) {
+                Err(VaultError::Forgotten) => {}
+                made => return made,
+            }
+        }
+        Err(VaultError::Busy)
+    }
+
+    /// [`VaultError::Forgotten`] if the fields that were read are no longer there.
+    fn once_with_secrets<T>(
+        &self,
+        name: &Name,
+        kind: UseKind,
+        work: impl Fn(&SteamFields, u64) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
         self.person.require_consent(STEAM_CREDENTIALS)?;
-        let account = self.account(&name)?;
+        let account = self.account(name)?;
         // Until the answer: nothing is told after the person's erasure was acknowledged.
         let _operation = self.person.enter()?;
         let made = work(&self.secrets(&account)?, self.person.vault.now())?;
         // A sign-in does not fail because its day could not be noted.
-        if let Err(error) = self.note_day(&name, kind) {
+        if let Err(error) = self.note_day(name, kind) {
             tracing::warn!(%error, "the use of a credential was not noted");
         }
         if self.person.is_cut(account.place)? {

@@ -132,12 +132,12 @@ impl Records {
 }
 
 fn check_type(rule: &RecordRule, options: &RecordOptions) -> Result<(), VaultError> {
-    check::short("content type", options.content_type.as_deref(), MAX_CONTENT_TYPE)?;
+    check::short("content_type", options.content_type.as_deref(), MAX_CONTENT_TYPE)?;
     // What follows a semicolon are parameters.
     let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let given = options.content_type.as_deref().map(essence).unwrap_or_default();
     if rule.content_types.is_empty() || rule.content_types.iter().any(|taken| essence(taken) == given) {
         return Ok(());
     }
-    Err(VaultError::invalid("content type", format!("must be one of {}", rule.content_types.join(", "))))
+    Err(VaultError::invalid("content_type", format!("must be one of {}", rule.content_types.join(", "))))
 }

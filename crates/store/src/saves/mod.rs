@@ -70,7 +70,7 @@ pub struct SaveInfo {
     pub game: String,
     /// The slot within the game.
     pub slot: String,
-    /// Counts from 1 and is never used again in this slot.
+    /// Counts from 1 and is never used again in this slot, until the whole slot is forgotten: then it counts from 1 again, and only the ETag tells the two apart.
     pub version: u64,
     /// Four hexadecimal digits that differ where a restored backup repeats a version.
     pub tag: String,

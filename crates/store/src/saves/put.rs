@@ -145,12 +145,13 @@ impl Rule {
 }
 
 fn facts(options: &PutOptions) -> Result<Vec<u8>, VaultError> {
-    check::short("content type", options.content_type.as_deref(), MAX_CONTENT_TYPE)?;
-    check::short("save meta", options.meta.as_deref(), MAX_META)?;
+    check::short("content_type", options.content_type.as_deref(), MAX_CONTENT_TYPE)?;
+    check::short("meta", options.meta.as_deref(), MAX_META)?;
     if let Some(meta) = &options.meta {
-        serde_json::from_str::<serde::de::IgnoredAny>(meta)
-            .map_err(|_| VaultError::invalid("save meta", "must be JSON"))?;
+        // Read as a whole, since every list reads it so.
+        serde_json::from_str::<serde_json::Value>(meta)
+            .map_err(|_| VaultError::invalid("meta", "must be JSON"))?;
     }
     let facts = Facts { content_type: options.content_type.clone(), meta: options.meta.clone() };
-    serde_json::to_vec(&facts).map_err(|_| VaultError::invalid("save meta", "cannot be stored"))
+    serde_json::to_vec(&facts).map_err(|_| VaultError::invalid("meta", "cannot be stored"))
 }

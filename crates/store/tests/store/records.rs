@@ -113,7 +113,7 @@ fn a_purpose_that_no_setting_names_a_type_or_a_size_is_refused() {
     }
     assert!(matches!(
         put(&RecordOptions::default(), b"x"),
-        Err(VaultError::Invalid { field: "content type", .. })
+        Err(VaultError::Invalid { field: "content_type", .. })
     ));
     assert!(matches!(put(&typed("image/gif"), b"x"), Err(VaultError::Invalid { .. })));
     assert_eq!(put(&typed("Application/JSON; charset=utf-8"), b"{}").unwrap(), 2);

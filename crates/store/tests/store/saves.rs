@@ -145,10 +145,10 @@ fn what_is_not_allowed_is_refused_by_name() {
     assert_eq!(field(saves.put("", "s", &none, &mut [].as_slice())), "game");
     assert_eq!(field(saves.put("g", &long, &none, &mut [].as_slice())), "slot");
     let meta = |meta: &str| PutOptions { meta: Some(meta.to_owned()), ..PutOptions::default() };
-    assert_eq!(field(saves.put("g", "s", &meta("{"), &mut [].as_slice())), "save meta");
+    assert_eq!(field(saves.put("g", "s", &meta("{"), &mut [].as_slice())), "meta");
     assert_eq!(
         field(saves.put("g", "s", &meta(&format!("\"{}\"", "m".repeat(4095))), &mut [].as_slice())),
-        "save meta"
+        "meta"
     );
     for options in [none, PutOptions { expected_len: Some(100_001), ..PutOptions::default() }] {
         let result = try_put(&ann, "big", &options, &noise(100_001, 3));

@@ -15,7 +15,7 @@ pub(crate) use codes::{
 };
 pub(crate) use release::{__path_release, ReleaseBody, release};
 
-use super::{Erased, deleted};
+use super::{Erased, deleted, of_a_write};
 use crate::{
     extract::{Json, Names, Params},
     problem::Problem,
@@ -157,7 +157,8 @@ pub(crate) async fn put(
     Json(body): Json<SteamBody, 65_536>,
 ) -> Result<Answer<AccountView>, Problem> {
     let fields = SteamFields::from(body);
-    let info = app
+    let who = user.clone();
+    let stored = app
         .with_subject(user, move |subject| {
             let credentials = subject.credentials();
             if merge {
@@ -166,8 +167,11 @@ pub(crate) async fn put(
                 credentials.set_steam(&account, fields)
             }
         })
-        .await?;
-    Ok(Answer(info.into()))
+        .await;
+    match stored {
+        Err(refused) => Err(of_a_write(&app, who, refused).await),
+        Ok(info) => Ok(Answer(info.into())),
+    }
 }
 
 /// Which fields are stored, and when; no secrets.

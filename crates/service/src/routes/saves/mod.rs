@@ -22,7 +22,7 @@ use oubliette_store::{SaveInfo, SlotInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Erased, Paging, check_limit, deleted};
+use super::{Erased, Paging, check_limit, deleted, of_a_write};
 use crate::{
     extract::{Names, Params},
     problem::Problem,
@@ -157,7 +157,11 @@ pub(crate) async fn put(
     Names((user, game, slot)): Names<(String, String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let info = upload::store(&app, user, game, slot, request).await?;
+    let who = user.clone();
+    let info = match upload::store(&app, user, game, slot, request).await {
+        Err(refused) => return Err(of_a_write(&app, who, refused).await),
+        Ok(info) => info,
+    };
     let status = if info.new_slot { StatusCode::CREATED } else { StatusCode::OK };
     let stored = SaveStored { version: info.version, size: info.size, created: times::text(info.created) };
     Ok((status, [(header::ETAG, info.etag())], Answer(stored)).into_response())
@@ -196,14 +200,7 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Names((user, game, slot)): Names<(String, String, String)>,
     Params(VersionParam { version }): Params<VersionParam>,
-    headers: HeaderMap,
 ) -> Result<(StatusCode, Answer<Erased>), Problem> {
-    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
-        if headers.contains_key(&name) {
-            let reason = "deletions take no precondition; name one version with `?version=`";
-            return Err(Problem::invalid(name.as_str(), reason));
-        }
-    }
     let deletion = app
         .with_subject(user, move |subject| match version {
             Some(version) => subject.saves().forget_version(&game, &slot, version),

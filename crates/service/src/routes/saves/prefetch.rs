@@ -173,7 +173,9 @@ impl Sender {
             "--{}\r\nContent-Disposition: form-data; name=\"{part}\"; filename=\"{name}\"\r\n",
             self.boundary
         );
-        let content_type = info.content_type.as_deref().unwrap_or("application/octet-stream");
+        // What readers would look into as parts of this answer is theirs alone to open; the last part tells its type.
+        let content_type = info.content_type.as_deref().filter(|own| !is_of_parts(own));
+        let content_type = content_type.unwrap_or("application/octet-stream");
         let (length, version) = (info.size.to_string(), info.version.to_string());
         let (etag, created) = (info.etag(), times::text(info.created));
         let fields = [
@@ -228,4 +230,10 @@ impl hyper::body::Body for Parts {
             None => Some(Err(std::io::Error::other("the content ended early"))),
         })
     }
+}
+
+/// Whether readers of a multipart answer take bytes of this type apart.
+fn is_of_parts(content_type: &str) -> bool {
+    let start = content_type.trim_start().to_ascii_lowercase();
+    start.starts_with("multipart/") || start.starts_with("message/")
 }
