@@ -51,7 +51,7 @@ fn fsck_ends_with_0_or_5_whatever_is_flipped() {
 #[test]
 fn fsck_of_a_vault_without_one_of_its_parts_ends_with_5() {
     let sample = Sample::make();
-    for part in ["root.cell", "rows", "anchor"] {
+    for part in ["root.cell", "rows", "anchor", "vault.json"] {
         let (_folder, data) = sample.copy();
         remove(&data.join(part));
         let Ended { code, said } = oubliette(&data, &["fsck"]);

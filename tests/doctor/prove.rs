@@ -247,6 +247,14 @@ fn of_a_split_root_one_old_share_opens_nothing_and_both_do() {
     assert!(found["copies"][0]["shares"].as_u64().unwrap() > 0 && found["roots"].as_u64().unwrap() > 1);
     let (code, found) = old.prove(&["old", "old-disk"]);
     assert_eq!((code, &found["verdict"]), (Some(5), &"opens".into()), "{found:#}");
+    // A report that cannot be written hides nothing.
+    let copies = [old.path("old"), old.path("old-disk")].map(|copy| copy.to_str().unwrap().to_owned());
+    let report = old.path("nowhere/report.html");
+    let arguments =
+        ["prove", "--copy", &copies[0], "--copy", &copies[1], "--report", report.to_str().unwrap()];
+    let ended = server::run(&old.data(), &arguments);
+    assert!(ended.code == Some(5) && !ended.stdout.is_empty(), "{ended:?}");
+    assert!(ended.stderr.contains("writing the report"), "{ended:?}");
     let both = [old.path("old-disk/root.cell"), old.path("old/root.cell")];
     assert_eq!(found["destroy"], serde_json::json!(both), "{found:#}");
 }

@@ -47,9 +47,14 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
 /// A vault that cannot be opened or read to its end is damaged, whatever stood in the way: exit code 5. Where there is no vault, nothing is.
 fn unusable(error: CliError, data: &Path) -> CliError {
     match error {
-        CliError::Operator(failure) if failure.code == "unavailable" && data.join("vault.json").exists() => {
+        CliError::Operator(failure) if failure.code == "unavailable" && holds_a_vault(data) => {
             CliError::Unusable(failure)
         }
         other => other,
     }
+}
+
+/// Or what is left of one.
+fn holds_a_vault(data: &Path) -> bool {
+    ["vault.json", "root.cell", "keys-a"].iter().any(|part| data.join(part).exists())
 }

@@ -51,8 +51,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("limits.uploads", Kind::Number),
     ("limits.connections", Kind::Number),
 ];
-/// Sections whose settings are named by purposes and classes, which a variable cannot tell apart.
-const FILE_ALONE: &[&str] = &["retention.", "consents.", "records."];
+/// Sections whose settings are named by purposes, classes and games, which a variable cannot tell apart.
+const FILE_ALONE: &[&str] = &["retention.", "consents.", "records.", "saves.games."];
 /// Variables that are no settings of the file.
 const OTHER_VARIABLES: &[&str] = &["OUBLIETTE_CONFIG", "OUBLIETTE_LOG"];
 

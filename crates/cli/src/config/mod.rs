@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -75,9 +76,17 @@ impl Settings {
     /// Reads file and environment and lays the flags over them.
     pub(crate) fn load(flags: &Common) -> Result<Self, CliError> {
         let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| name.starts_with("OUBLIETTE_"));
-        let mut settings = Self::from_parts(flags.config.as_deref(), variables.collect())?;
+        // One that is passed over would leave the folder's own name to the default.
+        let text = |(name, value): (String, OsString)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(CliError::Usage(format!(
+                "the variable {name} is not UTF-8; set it in oubliette.toml or by its flag"
+            ))),
+        };
+        let variables = variables.map(text).collect::<Result<Vec<_>, _>>()?;
+        let mut settings = Self::from_parts(flags.config.as_deref(), variables)?;
         if let Some(data) = &flags.data {
             settings.data.clone_from(data);
         }

@@ -32,8 +32,10 @@ fn unknown_keys_name_the_nearest() {
     assert!(message.contains("OUBLIETTE_LISTEN"), "{message}");
     // What Kubernetes injects beside a service of this name.
     assert!(load("", &[("OUBLIETTE_SERVICE_HOST", "x"), ("OUBLIETTE_PORT", "x")]).is_ok());
-    let message = load("", &[("OUBLIETTE_RETENTION_SAVES_MINIMUM_DAYS", "30")]).unwrap_err().to_string();
-    assert!(message.contains("oubliette.toml alone"), "{message}");
+    for variable in ["OUBLIETTE_RETENTION_SAVES_MINIMUM_DAYS", "OUBLIETTE_SAVES_GAMES_DOOM_KEEP_LAST"] {
+        let message = load("", &[(variable, "30")]).unwrap_err().to_string();
+        assert!(message.contains("oubliette.toml alone"), "{message}");
+    }
 }
 
 #[test]

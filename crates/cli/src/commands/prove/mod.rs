@@ -46,18 +46,25 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
         if proof.verdict == Verdict::Proved { 200 } else { 409 },
     )?;
 
-    if let Some(path) = &arguments.report {
-        let html = path.extension().is_some_and(|end| end == "html" || end == "htm");
-        let text =
-            if html { page::html(&proof, &now()) } else { page::lines(&proof, &now()).join("\n") + "\n" };
-        std::fs::write(path, text).map_err(CliError::io("writing the report", path))?;
-    }
     output.result(&proof, || page::lines(&proof, &now()));
+    let written = arguments.report.as_deref().map_or(Ok(()), |path| write_report(&proof, path));
+    // Whatever became of the report: what was found counts.
+    match (proof.verdict, written) {
+        (Verdict::Proved, written) => return written,
+        (_, Err(error)) => output.error(&error),
+        (_, Ok(())) => {}
+    }
     match proof.verdict {
         Verdict::Proved => Ok(()),
         Verdict::Opens => Err(CliError::Reached(proof.leaks.iter().map(|leak| leak.values).sum())),
         Verdict::NothingProved => Err(CliError::NothingProved(why(&proof))),
     }
+}
+
+fn write_report(proof: &Proof, path: &Path) -> Result<(), CliError> {
+    let html = path.extension().is_some_and(|end| end == "html" || end == "htm");
+    let text = if html { page::html(proof, &now()) } else { page::lines(proof, &now()).join("\n") + "\n" };
+    std::fs::write(path, text).map_err(CliError::io("writing the report", path))
 }
 
 /// Why the control failed.
