@@ -1,6 +1,8 @@
 //! The cells of a folder's vault: where they are, making them, opening them, and saying plainly which one is missing.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,9 +50,33 @@ pub(super) fn planned(further: &[PathBuf]) -> Result<Vec<PathBuf>, VaultError> {
     Ok(cells)
 }
 
+/// Makes the names of the folders durable that lead to a new cell, up to its file system's root. Whoever made them for it may not have, and with one of
+/// them the share would be gone.
+pub(super) fn settle_way_to(cell: &Path) -> Result<(), VaultError> {
+    let Some(folder) = cell.parent() else { return Ok(()) };
+    let settle = || {
+        let folder = folder.canonicalize()?;
+        let disk = folder.metadata()?.dev();
+        for above in folder.ancestors().skip(1) {
+            if above.metadata()?.dev() != disk {
+                break;
+            }
+            match File::open(above).and_then(|above| above.sync_all()) {
+                // Who may not read a folder is not the one who made something in it just now.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
+        Ok(())
+    };
+    settle().map_err(VaultError::io("settling the way to the folder", folder))
+}
+
 /// Makes the cells, empty. What was made is removed if not all could be.
 pub(super) fn make(dir: &Path, id: VaultId, cells: &[PathBuf]) -> Result<Vec<Arc<dyn RootCell>>, VaultError> {
     let shares = u8::try_from(cells.len()).unwrap_or(u8::MAX);
+    // The vault's own folder is settled by who makes it.
+    cells.iter().skip(1).try_for_each(|cell| settle_way_to(cell))?;
     let mut made: Vec<Arc<dyn RootCell>> = Vec::new();
     for (index, path) in (0..shares).zip(cells) {
         let path = dir.join(path);

@@ -14,6 +14,8 @@ use crate::VaultError;
 
 /// The file's name.
 pub(super) const NAME: &str = "vault.json";
+/// What becomes the file; left by a crash it says nothing.
+pub(super) const NEW: &str = "vault.json.new";
 /// Version of the folder's layout.
 const FORMAT: u32 = 1;
 const ENGINE: &str = "sled";
@@ -145,7 +147,7 @@ fn write(dir: &Path, marker: &Marker) -> Result<File, VaultError> {
     };
     let json = serde_json::to_string_pretty(&json)
         .map_err(|error| VaultError::Other { detail: format!("writing {NAME}: {error}") })?;
-    let (path, new) = (dir.join(NAME), dir.join("vault.json.new"));
+    let (path, new) = (dir.join(NAME), dir.join(NEW));
     let written = (|| {
         let mut file = File::create(&new)?;
         file.write_all(format!("{json}\n").as_bytes())?;

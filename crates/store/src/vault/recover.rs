@@ -270,6 +270,7 @@ fn keys(
     let pointer = states.first().and_then(|state| state.pointers.first());
     let pointer = pointer.map_or_else(String::new, |pointer| HEXLOWER.encode(&pointer.encode()));
     replace(&dir.join(BEGUN), format!("{vault}\n{pointer}\n").as_bytes())?;
+    planned.iter().skip(1).try_for_each(|cell| cells::settle_way_to(cell))?;
     for ((index, path), state) in (0..number).zip(planned).zip(&states) {
         let failed = |error| cell_error(error, dir);
         FileCell::create(&dir.join(path), vault, index, number)

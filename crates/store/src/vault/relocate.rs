@@ -208,6 +208,8 @@ fn claim(
         None => {
             let known = |name: &PathBuf| {
                 name == Path::new("lost+found")
+                    // A crash while the marker was made leaves it, and it says nothing.
+                    || name == Path::new(marker::NEW)
                     || PLANES.iter().any(|plane| name == Path::new(plane))
                         && carry::names(&target.join(name)).is_ok_and(|inside| inside.is_empty())
             };

@@ -118,6 +118,7 @@ fn move_share(
     let failed = |error| cell_error(error, dir);
     let old = places.get(index).ok_or_else(|| VaultError::invalid("cell", "there is no such share"))?;
     let vault = locked.marker.vault;
+    cells::settle_way_to(new)?;
     let from = FileCell::open(old).map_err(failed)?;
     let to = FileCell::create(new, vault, from.share_index(), from.shares()).map_err(failed)?;
     // As recorded from now on; a setting that named other places has said where they are.
