@@ -1,24 +1,28 @@
 //! The vault's library as the one who does what a history says and tells what is there.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use std::{fs, thread};
 
 use oubliette_store::{
     Body, ConsentGiven, NewMessage, Page, PutOptions, SteamFields, Subject, SubjectFacts, Vault, VaultError,
     VaultOptions, Window,
 };
 
+use crate::home::Home;
 use crate::model::{
     ACCOUNT, Content, FIELDS, GAME, Life, Op, PURPOSES, Person, State, User, fingerprint, user,
 };
 
 /// An open vault.
 pub(crate) struct Actor {
-    folder: PathBuf,
+    pub(crate) home: Home,
     vault: Vault,
+    /// The rows' data folder when a compaction was begun beside what came next.
+    compacting: Option<String>,
 }
 
-fn options(compact: bool) -> VaultOptions {
+pub(crate) fn options(compact: bool) -> VaultOptions {
     let mut options = VaultOptions::default();
     options.engine.sled.cache_bytes = 4 << 20;
     if compact {
@@ -32,14 +36,18 @@ fn slot_name(slot: u8) -> String {
 }
 
 impl Actor {
-    pub(crate) fn create(folder: &Path) -> Result<Self, VaultError> {
-        let vault = Vault::create(folder, options(false))?;
-        Ok(Self { folder: folder.to_owned(), vault })
+    pub(crate) fn create(home: Home) -> Result<Self, VaultError> {
+        let vault = Vault::create(&home.folder(), options(false))?;
+        Ok(Self::of(home, vault))
     }
 
-    pub(crate) fn open(folder: &Path) -> Result<Self, VaultError> {
-        let vault = Vault::open(folder, options(false))?;
-        Ok(Self { folder: folder.to_owned(), vault })
+    pub(crate) fn open(home: Home) -> Result<Self, VaultError> {
+        let vault = Vault::open(&home.folder(), options(false))?;
+        Ok(Self::of(home, vault))
+    }
+
+    pub(crate) fn of(home: Home, vault: Vault) -> Self {
+        Self { home, vault, compacting: None }
     }
 
     pub(crate) fn close(&self) -> Result<(), VaultError> {
@@ -100,12 +108,57 @@ impl Actor {
             Op::Sweep => self.sweep()?,
             Op::Fsck => self.must_be_clean(false)?,
             Op::Reopen | Op::Compact => {
+                self.open_again(options(*op == Op::Compact))?;
+            }
+            Op::CompactBeside => {
+                let mut bloated = options(true);
+                bloated.engine.compact_above = Some(0);
+                self.open_again(bloated)?;
+                self.compacting = Some(self.data_folder()?);
+                self.sweep()?;
+            }
+            Op::Compacted => self.compacted()?,
+            Op::Move | Op::MoveCell => {
                 self.vault.close()?;
-                self.vault = Vault::open(&self.folder, options(*op == Op::Compact))?;
+                let next = self.home.then(op);
+                self.vault = if *op == Op::Move {
+                    self.home.move_vault()?;
+                    Vault::open(&next.folder(), options(false))?
+                } else {
+                    self.home.move_cell()?
+                };
+                self.home = next;
             }
             Op::Die => {}
         }
         Ok(())
+    }
+
+    fn open_again(&mut self, options: VaultOptions) -> Result<(), VaultError> {
+        self.vault.close()?;
+        self.compacting = None;
+        self.vault = Vault::open(&self.home.folder(), options)?;
+        Ok(())
+    }
+
+    /// The compaction that was begun in this process has put another folder in the place of the rows'.
+    fn compacted(&mut self) -> Result<(), VaultError> {
+        let Some(before) = self.compacting.take() else { return Ok(()) };
+        while self.vault.status()?.compaction.is_some() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let after = self.data_folder()?;
+        let detail = format!("the rows are in {after}, and were in {before} before a compaction");
+        if after > before { Ok(()) } else { Err(VaultError::Other { detail }) }
+    }
+
+    /// The folder of sled's that holds the rows, or the newest where there are two.
+    fn data_folder(&self) -> Result<String, VaultError> {
+        let listed = fs::read_dir(self.home.folder().join("rows"));
+        let failed = |error| VaultError::Other { detail: format!("listing the rows: {error}") };
+        let names = listed.map_err(failed)?.filter_map(Result::ok);
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(names.filter(|name| name.starts_with("data-")).max().unwrap_or_default())
     }
 
     pub(crate) fn sweep(&self) -> Result<(), VaultError> {

@@ -8,7 +8,8 @@ use std::thread;
 use oubliette_client::Client;
 use oubliette_powercut::{BlockCall, BlockDevice, Blocks, Dice, LoopMount, Strategy, scratch};
 
-use crate::cuts::{Counts, no_share_before};
+use crate::cells::no_share_before;
+use crate::cuts::Counts;
 use crate::history::{Expected, History, Manner};
 use crate::http::{Unheard, act};
 use crate::inspect::Inspector;

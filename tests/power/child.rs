@@ -17,6 +17,7 @@ use oubliette_powercut::MARKS;
 
 use crate::actor::Actor;
 use crate::history::History;
+use crate::home::{First, Home, find};
 use crate::inspect::inspect;
 use crate::model::Op;
 
@@ -46,11 +47,12 @@ fn child() {
         PANICS.fetch_add(1, Ordering::SeqCst);
         before(info);
     }));
-    if role == "play" {
-        let from = env::var(FROM).unwrap().parse().unwrap();
-        play(&PathBuf::from(env::var(FOLDER).unwrap()), history, from);
-    } else {
-        inspect(&histories);
+    let folder = || PathBuf::from(env::var(FOLDER).unwrap());
+    let from = || env::var(FROM).unwrap().parse().unwrap();
+    match role.as_str() {
+        "play" => play(&folder(), history, from()),
+        "open" => open(&folder(), history, from()),
+        _ => inspect(&histories),
     }
 }
 
@@ -87,12 +89,11 @@ pub(crate) fn play_in_child(folder: &Path, history: History, from: usize) -> Pla
     }
 }
 
-/// Only opens the vault, and lets go of it as a crash would.
-pub(crate) fn open_in_child(folder: &Path, history: History) {
-    let from = usize::MAX.to_string();
-    let mut child = command("play", &[history])
+/// Only opens the vault after so many operations, and lets go of it as a crash would. If a move was under way, every other time by the same move again.
+pub(crate) fn open_in_child(folder: &Path, history: History, from: usize) {
+    let mut child = command("open", &[history])
         .env(FOLDER, folder)
-        .env(FROM, from)
+        .env(FROM, from.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
@@ -119,13 +120,10 @@ fn play(folder: &Path, history: History, from: usize) {
     let ops = history.ops();
     let mut marks = OpenOptions::new().create(true).append(true).open(folder.join(MARKS)).unwrap();
     let mut say = |what: String| marks.write_all(format!("{what}\n").as_bytes()).unwrap();
-    let vault = folder.join("vault");
+    let home = Home::after(folder, &[]);
     // A making that failed leaves nothing to open and is not what is looked at here.
-    let opened = if from == 0 && !vault.join("vault.json").exists() {
-        Actor::create(&vault)
-    } else {
-        Actor::open(&vault)
-    };
+    let makes = from == 0 && !home.folder().join("vault.json").exists();
+    let opened = if makes { Actor::create(home) } else { find(folder, history, from, First::Again) };
     let mut actor = match opened {
         Ok(actor) => actor,
         Err(error) => {
@@ -133,11 +131,9 @@ fn play(folder: &Path, history: History, from: usize) {
             process::exit(FAILED);
         }
     };
-    if from == usize::MAX {
-        process::exit(DIED);
-    }
     say("made".into());
-    let done = is_done(&actor, history, from);
+    let moved = !makes && ops.get(from).is_some_and(Op::is_move);
+    let done = moved || is_done(&actor, history, from);
     if done {
         // Who opens a vault and is shown a change may rely on it.
         say(format!("ok {from}"));
@@ -157,6 +153,12 @@ fn play(folder: &Path, history: History, from: usize) {
         process::exit(FAILED);
     }
     say("closed".into());
+}
+
+fn open(folder: &Path, history: History, from: usize) {
+    let first = if from.is_multiple_of(2) { First::Look } else { First::Again };
+    find(folder, history, from, first).unwrap();
+    process::exit(DIED);
 }
 
 /// Whether an operation that was not acknowledged happened all the same. It is then not done again: forgetting twice is an error.

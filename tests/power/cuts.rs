@@ -1,18 +1,18 @@
 //! A history is recorded call by call; then the power is cut after some calls, or all of them, and each disk that may be left is opened.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use oubliette_keyring::{MemoryCell, RootCell};
 use oubliette_powercut::{Call, Dice, Disk, Folder, Image, Strategy, Tree, scratch};
 use tempfile::TempDir;
 
+use crate::cells::{self, LiveCells, no_old_share};
 use crate::child::{Played, open_in_child, play_in_child};
 use crate::history::{Expected, History, Manner};
 use crate::inspect::Inspector;
-
-const CELL: &str = "root.cell";
 
 /// The calls of a history, and what each stretch of them promised.
 pub(crate) struct Recorded {
@@ -21,6 +21,27 @@ pub(crate) struct Recorded {
     pub(crate) calls: Vec<Call>,
     /// After so many calls: what may be found, and the oldest epoch whose share may still be in a cell.
     pub(crate) promised: Vec<(Expected, u64)>,
+    at: Mountpoint,
+}
+
+/// A path at which the recorded disk is, and later what the cuts left of it: a vault that moves writes down where it is.
+pub(crate) struct Mountpoint(TempDir);
+
+impl Mountpoint {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("disk")
+    }
+
+    /// From now on this folder is there.
+    pub(crate) fn mount(&self, folder: &Path) -> PathBuf {
+        let _not_there_at_first = fs::remove_file(self.path());
+        symlink(folder, self.path()).unwrap();
+        self.path()
+    }
 }
 
 /// What was looked at.
@@ -56,15 +77,16 @@ impl Counts {
 pub(crate) fn record(history: History) -> Option<Recorded> {
     let start = Image::empty();
     let folder = Folder::new(&start).ok()?;
+    let at = Mountpoint::new();
     let mut from = 0;
     loop {
-        match play_in_child(folder.path(), history, from) {
+        match play_in_child(&at.mount(folder.path()), history, from) {
             Played::ToTheEnd => break,
             Played::Died => from = acknowledged(&folder.calls()),
             Played::Failed => panic!("{history:?} failed: {:?}", last_mark(&folder.calls())),
         }
     }
-    Some(Recorded::new(history, start, folder.calls()))
+    Some(Recorded::new(history, start, folder.calls(), at))
 }
 
 pub(crate) fn last_mark(calls: &[Call]) -> Option<&str> {
@@ -84,13 +106,13 @@ pub(crate) fn acknowledged(calls: &[Call]) -> usize {
 }
 
 impl Recorded {
-    pub(crate) fn new(history: History, start: Image, calls: Vec<Call>) -> Self {
+    pub(crate) fn new(history: History, start: Image, calls: Vec<Call>, at: Mountpoint) -> Self {
         let mut expected = Expected { made: false, acknowledged: [0; 2], disk: Manner::Honest };
-        let mut cell = LiveCell::new(&start);
+        let mut cells = LiveCells::default();
         let mut oldest = 0;
         let mut promised = vec![(expected, oldest)];
         for call in &calls {
-            cell.apply(call);
+            cells.apply(call);
             if let Call::Sync { done: false, .. } = call {
                 expected.disk = Manner::Failed;
             }
@@ -101,20 +123,25 @@ impl Recorded {
                 }
                 // Who failed promised nothing: what he wrote over may still lie on the medium.
                 if !said.starts_with("failed") {
-                    oldest = epochs(&cell.bytes).into_iter().max().unwrap_or(0).max(oldest);
+                    oldest = cells.newest().max(oldest);
                 }
             }
             promised.push((expected, oldest));
         }
-        Self { history, start, calls, promised }
+        Self { history, start, calls, promised, at }
     }
 
-    /// Points to cut at: all of them, or about so many, evenly spaced with a start that the seed chooses.
+    /// Points to cut at: all of them, or about so many where the accent of the history is, evenly spaced with a start that the seed chooses.
     pub(crate) fn points(&self, about: Option<usize>) -> Vec<usize> {
-        let all = self.calls.len() + 1;
-        let step = about.map_or(1, |about| (all / about.max(1)).max(1));
+        let all = 0..=self.calls.len();
+        let Some(about) = about else { return all.collect() };
+        let length = self.history.length;
+        let is_about: Vec<bool> =
+            (0..=length).map(|acknowledged| self.history.is_about(acknowledged)).collect();
+        let all: Vec<usize> = all.filter(|point| is_about[self.promised[*point].0.acknowledged[0]]).collect();
+        let step = (all.len() / about.max(1)).max(1);
         let first = (self.history.seed as usize * 7) % step;
-        (first..all).step_by(step).collect()
+        all.into_iter().skip(first).step_by(step).collect()
     }
 
     /// Cuts the power at these points, each in so many of the `strategies` by turns, and looks at each disk that differs from those before.
@@ -150,7 +177,7 @@ impl Recorded {
     pub(crate) fn recover_and_cut(&self, image: &Image, point: usize, dice: &mut Dice) -> Counts {
         let (expected, oldest) = self.promised[point];
         let Ok(folder) = Folder::new(image) else { return Counts::default() };
-        open_in_child(folder.path(), self.history);
+        open_in_child(&self.at.mount(folder.path()), self.history, expected.acknowledged[0]);
         let calls = folder.calls();
         drop(folder);
         let mut counts = Counts { calls: calls.len(), ..Counts::default() };
@@ -171,7 +198,8 @@ impl Recorded {
         counts
     }
 
-    /// One image: no share that a deletion wiped, before recovery and after; and all that was promised.
+    /// One image: in no cell a share that a deletion wiped, before recovery and after, and none but the newest when somebody was erased since; and all
+    /// that was promised.
     pub(crate) fn look(
         &self,
         inspector: &mut Inspector,
@@ -181,16 +209,22 @@ impl Recorded {
         at: &str,
     ) {
         if expected.disk != Manner::Lied {
-            no_old_share(image.file("vault/root.cell").unwrap_or_default(), oldest, at);
+            cells::in_image(image).into_iter().for_each(|cell| no_old_share(cell, oldest, at));
         }
         let place = Place::of(image);
-        if let Err(what) = inspector.look(place.path(), expected) {
-            let kept = place.keep();
-            panic!("{at}: {what}\nthe image is kept in {}", kept.display());
+        if let Err(what) = inspector.look(&self.at.mount(place.path()), expected) {
+            let (kept, link) = (place.keep(), self.at.path());
+            panic!(
+                "{at}: {what}\nthe image is kept in {}, and names its files by {}",
+                kept.display(),
+                link.display()
+            );
         }
         if expected.disk != Manner::Lied {
-            let cell = std::fs::read(place.path().join("vault").join(CELL)).unwrap_or_default();
-            no_old_share(&cell, oldest, at);
+            let left = cells::in_folder(place.path());
+            let newest = left.iter().flat_map(|cell| cells::epochs(cell)).max().unwrap_or(0);
+            let oldest = if expected.made { newest.max(oldest) } else { oldest };
+            left.iter().for_each(|cell| no_old_share(cell, oldest, at));
         }
     }
 
@@ -227,57 +261,6 @@ impl Place {
 
     fn keep(self) -> PathBuf {
         self.0.keep()
-    }
-}
-
-pub(crate) fn no_old_share(cell: &[u8], oldest: u64, at: &str) {
-    let old: Vec<u64> = epochs(cell).into_iter().filter(|epoch| *epoch < oldest).collect();
-    assert!(
-        old.is_empty(),
-        "{at}: the cell still holds the shares of epochs {old:?}, {oldest} is the oldest that may be there"
-    );
-}
-
-/// The same told by generation: a slot keeps the pointer of the deletion that put its share there.
-pub(crate) fn no_share_before(cell: &[u8], generation: u64, at: &str) {
-    let cell = MemoryCell::from_image(cell.to_vec()).and_then(|cell| cell.read()).unwrap();
-    let found: Vec<u64> = cell.slots.iter().map(|slot| slot.pointer.generation).collect();
-    let old = found.iter().any(|found| *found < generation);
-    assert!(
-        !old,
-        "{at}: the cell still holds the shares of generations {found:?}, an erasure was acknowledged in {generation}"
-    );
-}
-
-/// Epochs of the whole share slots: a share whose randomness is torn is lost.
-fn epochs(cell: &[u8]) -> Vec<u64> {
-    let read = MemoryCell::from_image(cell.to_vec()).and_then(|cell| cell.read());
-    read.map_or_else(|_| Vec::new(), |state| state.slots.iter().map(|slot| slot.epoch).collect())
-}
-
-/// The cell's file as the programs see it.
-struct LiveCell {
-    ino: Option<u64>,
-    bytes: Vec<u8>,
-}
-
-impl LiveCell {
-    fn new(start: &Image) -> Self {
-        Self { ino: None, bytes: start.file("vault/root.cell").unwrap_or_default().to_vec() }
-    }
-
-    fn apply(&mut self, call: &Call) {
-        match call {
-            Call::Create { name, ino, .. } if name == CELL => self.ino = Some(*ino),
-            Call::Write { ino, offset, data, .. } if self.ino == Some(*ino) => {
-                let end = *offset as usize + data.len();
-                if self.bytes.len() < end {
-                    self.bytes.resize(end, 0);
-                }
-                self.bytes[*offset as usize..end].copy_from_slice(data);
-            }
-            _ => {}
-        }
     }
 }
 

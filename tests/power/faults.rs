@@ -3,7 +3,7 @@
 use oubliette_powercut::{Dice, Disk, Folder, Image, Strategy};
 
 use crate::child::{Played, play_in_child};
-use crate::cuts::{Counts, Recorded, acknowledged, last_mark, record};
+use crate::cuts::{Counts, Mountpoint, Recorded, acknowledged, last_mark, record};
 use crate::history::{Expected, History, Manner};
 use crate::inspect::Inspector;
 use crate::rounds;
@@ -16,7 +16,7 @@ fn random_histories() {
     let mut all = Counts::default();
     for seed in 0..rounds("OUBLIETTE_CRASH_HISTORIES", 3) {
         let history = History {
-            accent: Accent::Mixed,
+            accent: [Accent::Mixed, Accent::Moves, Accent::Compactions][seed as usize % 3],
             seed: 1000 + seed,
             length: 60,
             filtered: seed.is_multiple_of(2),
@@ -33,7 +33,7 @@ fn random_histories() {
 fn cut_again_during_recovery() {
     let mut all = Counts::default();
     for seed in 0..rounds("OUBLIETTE_CRASH_AGAIN", 4) {
-        let accent = Accent::FIVE[seed as usize % 5];
+        let accent = Accent::TURNS[seed as usize % Accent::TURNS.len()];
         let history = History { accent, seed, length: 40, filtered: seed.is_multiple_of(2), base: 0 };
         let Some(recorded) = record(history) else { return left_out() };
         let mut dice = Dice::new(seed);
@@ -57,16 +57,17 @@ fn a_sync_that_fails_once() {
     let mut all = Counts::default();
     let mut noticed = 0;
     for seed in 0..rounds("OUBLIETTE_CRASH_FAILURES", 6) {
-        let accent = Accent::FIVE[seed as usize % 5];
+        let accent = Accent::TURNS[seed as usize % Accent::TURNS.len()];
         let history = History { accent, seed, length: 40, filtered: !seed.is_multiple_of(3), base: 0 };
         let mut dice = Dice::new(seed + 77);
         let Ok(folder) = Folder::new(&Image::empty()) else { return left_out() };
         // After the making, whose failure leaves nothing to look at.
         folder.fail_sync_after(60 + dice.below(450));
+        let at = Mountpoint::new();
         let mut from = 0;
         let mut failures = 0;
         loop {
-            match play_in_child(folder.path(), history, from) {
+            match play_in_child(&at.mount(folder.path()), history, from) {
                 Played::ToTheEnd => break,
                 Played::Died => {}
                 Played::Failed => failures += 1,
@@ -77,7 +78,7 @@ fn a_sync_that_fails_once() {
         noticed += failures;
         let calls = folder.calls();
         drop(folder);
-        let recorded = Recorded::new(history, Image::empty(), calls);
+        let recorded = Recorded::new(history, Image::empty(), calls, at);
         all.add(recorded.cut(&recorded.points(Some(8)), &[Strategy::Nothing, Strategy::Some], 2, seed));
     }
     assert!(noticed > 0, "no process met the failure");
@@ -89,7 +90,7 @@ fn a_sync_that_fails_once() {
 fn a_disk_that_lies() {
     let mut images = 0;
     for seed in 0..rounds("OUBLIETTE_CRASH_LIES", 2) {
-        let accent = Accent::FIVE[seed as usize % 5];
+        let accent = Accent::TURNS[seed as usize % Accent::TURNS.len()];
         let history = History { accent, seed, length: 60, filtered: seed.is_multiple_of(2), base: 0 };
         let Some(recorded) = record(history) else { return left_out() };
         let mut inspector = Inspector::new(&[history]);

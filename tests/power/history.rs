@@ -29,6 +29,21 @@ impl History {
         state
     }
 
+    /// Whether the operation after so many is what the accent is about, or happens beside that.
+    pub(crate) fn is_about(self, acknowledged: usize) -> bool {
+        let ops = self.ops();
+        let begun = ops.get(..=acknowledged).unwrap_or(&ops);
+        match self.accent {
+            Accent::Moves => begun.last().is_some_and(Op::is_move),
+            Accent::Compactions => {
+                let last =
+                    begun.iter().rev().find(|op| !matches!(op, Op::Sweep | Op::Fsck) && op.keeps_state());
+                matches!(last, Some(Op::CompactBeside | Op::Compacted))
+            }
+            _ => true,
+        }
+    }
+
     pub(crate) fn people(self) -> Range<User> {
         let came = self.ops().iter().filter(|op| matches!(op, Op::Come(_))).count();
         self.base..self.base + came as User

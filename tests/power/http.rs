@@ -90,7 +90,7 @@ pub(crate) fn act(client: &Client, data: &Path, op: &Op) -> Result<u64, Unheard>
                 generation = record["generation_after"].as_u64().unwrap();
             }
         }
-        Op::Sweep | Op::Fsck | Op::Reopen | Op::Compact | Op::Die => {}
+        _ => assert!(op.keeps_state(), "{op:?} was not asked of the service"),
     }
     Ok(generation)
 }

@@ -4,13 +4,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use crate::actor::Actor;
 use crate::child::{PANICS, PATIENCE, command};
 use crate::history::{Expected, History, Manner};
+use crate::home::{First, find};
 use crate::model::{Life, Op, State, User};
 
 /// Before every verdict, so that it is found among what the test harness prints.
@@ -87,7 +88,7 @@ pub(crate) fn inspect(histories: &[History]) {
         let panics = PANICS.load(Ordering::SeqCst);
         let found = panic::catch_unwind(|| {
             if disk == Manner::Lied {
-                look_leniently(&folder, histories[0])
+                look_leniently(&folder, histories[0], acknowledged[0])
             } else {
                 look(&folder, histories, expected)
             }
@@ -106,11 +107,16 @@ pub(crate) fn inspect(histories: &[History]) {
 }
 
 fn look(folder: &Path, histories: &[History], expected: Expected) -> Result<(), String> {
-    let vault = folder.join("vault");
-    let mut actor = match Actor::open(&vault) {
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+    let (history, acknowledged) = (histories[0], expected.acknowledged[0]);
+    let moving = history.ops().get(acknowledged).is_some_and(Op::is_move);
+    let look_first = LOOKS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+    let first = if look_first { First::Look } else { First::Again };
+    let mut actor = match find(folder, history, acknowledged, first) {
         Ok(actor) => actor,
         // Nothing was promised: whoever meets the half-made folder is told so.
         Err(_) if !expected.made => return Ok(()),
+        Err(error) if moving => return Err(format!("{first:?}: it does not open: {error}")),
         Err(error) => return Err(format!("it does not open: {error}")),
     };
     let told = |what: &'static str| move |error| format!("{what}: {error}");
@@ -135,16 +141,25 @@ fn look(folder: &Path, histories: &[History], expected: Expected) -> Result<(), 
     actor.sweep().map_err(told("sweeping"))?;
     actor.must_be_clean(true).map_err(told("fsck after sweeping"))?;
     actor.close().map_err(told("closing"))?;
-    let actor = Actor::open(&vault).map_err(told("opening again"))?;
+    let mut actor = Actor::open(actor.home.clone()).map_err(told("opening again"))?;
     if observe(&actor)? != found {
         return Err("another state after a clean stop".into());
     }
-    actor.close().map_err(told("closing again"))
+    actor.close().map_err(told("closing again"))?;
+    if moving && look_first {
+        actor = find(folder, history, acknowledged, First::Again).map_err(told("the same move again"))?;
+        if observe(&actor)? != found {
+            return Err("another state after the same move again".into());
+        }
+        actor.must_be_clean(false).map_err(told("fsck after a move"))?;
+        actor.close().map_err(told("closing after a move"))?;
+    }
+    actor.home.others_are_shut()
 }
 
 /// Nothing that is told may be false: every save and every message was stored once.
-fn look_leniently(folder: &Path, history: History) -> Result<(), String> {
-    let Ok(actor) = Actor::open(&folder.join("vault")) else { return Ok(()) };
+fn look_leniently(folder: &Path, history: History, acknowledged: usize) -> Result<(), String> {
+    let Ok(actor) = find(folder, history, acknowledged, First::Look) else { return Ok(()) };
     let Ok(found) = actor.observe(history.people()) else { return Ok(()) };
     let (mut saves, mut said) = (Vec::new(), Vec::new());
     let mut state = State::default();

@@ -16,11 +16,13 @@ mod server;
 
 mod actor;
 mod block;
+mod cells;
 mod child;
 mod control;
 mod cuts;
 mod faults;
 mod history;
+mod home;
 mod http;
 mod inspect;
 mod model;

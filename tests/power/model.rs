@@ -84,6 +84,14 @@ pub(crate) enum Op {
     Reopen,
     /// The same with compaction at the start.
     Compact,
+    /// The same with a start of compaction beside whatever comes next.
+    CompactBeside,
+    /// Waits until that is over, which must have come to its end.
+    Compacted,
+    /// The root cell goes to another file.
+    MoveCell,
+    /// The vault goes to another folder.
+    Move,
     /// The process ends without closing anything.
     Die,
 }
@@ -109,8 +117,18 @@ impl Op {
                 *other += base;
             }
             Self::Erase(who) => who.iter_mut().for_each(|who| *who += base),
-            Self::Sweep | Self::Fsck | Self::Reopen | Self::Compact | Self::Die => {}
+            _ => assert!(self.keeps_state(), "{self:?} is about somebody"),
         }
+    }
+
+    pub(crate) fn is_move(&self) -> bool {
+        matches!(self, Self::MoveCell | Self::Move)
+    }
+
+    /// Whether it changes nothing of what people have.
+    pub(crate) fn keeps_state(&self) -> bool {
+        use Op::{Compact, CompactBeside, Compacted, Die, Fsck, Move, MoveCell, Reopen, Sweep};
+        matches!(self, Sweep | Fsck | Reopen | Compact | CompactBeside | Compacted | MoveCell | Move | Die)
     }
 }
 
@@ -235,7 +253,7 @@ impl State {
                     }
                 }
             }
-            Op::Sweep | Op::Fsck | Op::Reopen | Op::Compact | Op::Die => {}
+            _ => assert!(op.keeps_state(), "{op:?} changes something"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Histories: five with an accent each, and any number of random ones. Each follows from a seed.
+//! Histories: seven with an accent each, and any number of random ones. Each follows from a seed.
 
 use oubliette_powercut::Dice;
 
@@ -12,34 +12,66 @@ pub(crate) enum Accent {
     Chats,
     Credentials,
     Erasures,
+    /// Rows, copied into a fresh folder while they change.
+    Compactions,
+    /// The cell and the vault go from place to place.
+    Moves,
     Mixed,
 }
 
-const VERBS: usize = 19;
+const VERBS: usize = 23;
 
 impl Accent {
+    /// Those that a service can play, which never moves.
     pub(crate) const FIVE: [Self; 5] =
         [Self::Rows, Self::Blobs, Self::Chats, Self::Credentials, Self::Erasures];
+    /// All of them, by turns: what is rarest comes early.
+    pub(crate) const TURNS: [Self; 7] = [
+        Self::Rows,
+        Self::Moves,
+        Self::Compactions,
+        Self::Blobs,
+        Self::Erasures,
+        Self::Credentials,
+        Self::Chats,
+    ];
+    /// All of them, in the order of their numbers.
+    pub(crate) const SEVEN: [Self; 7] = [
+        Self::Rows,
+        Self::Blobs,
+        Self::Chats,
+        Self::Credentials,
+        Self::Erasures,
+        Self::Compactions,
+        Self::Moves,
+    ];
 
     pub(crate) fn number(self) -> usize {
         self as usize
     }
 
+    /// Operations of its script. A compaction and a move make more calls than any other.
+    pub(crate) fn length(self) -> usize {
+        if matches!(self, Self::Compactions | Self::Moves) { 60 } else { 100 }
+    }
+
     pub(crate) fn of(number: usize) -> Self {
-        *Self::FIVE.get(number).unwrap_or(&Self::Mixed)
+        *Self::SEVEN.get(number).unwrap_or(&Self::Mixed)
     }
 
     /// How often each verb is thrown, in the order of [`propose`].
     fn weights(self) -> [u64; VERBS] {
-        //   come save forget. say  forget. account  consents block    erase
-        //        |    |  |    |    |  |    |  |     |  |     |  |     |
+        //   come save forget. say  forget. account  consents block    erase     ...compact  move
+        //        |    |  |    |    |  |    |  |     |  |     |  |     |         beside    cell
         match self {
-            Self::Rows => [6, 40, 4, 3, 10, 1, 1, 3, 1, 3, 1, 1, 1, 2, 3, 1, 3, 1, 3],
-            Self::Blobs => [5, 40, 8, 5, 6, 1, 1, 0, 0, 0, 0, 0, 0, 2, 4, 1, 3, 1, 3],
-            Self::Chats => [6, 4, 0, 0, 40, 9, 5, 0, 0, 0, 0, 3, 2, 3, 3, 1, 3, 1, 3],
-            Self::Credentials => [6, 4, 0, 0, 4, 0, 0, 30, 5, 16, 8, 1, 1, 3, 3, 1, 3, 1, 3],
-            Self::Erasures => [24, 14, 3, 2, 12, 3, 2, 4, 2, 5, 2, 2, 1, 18, 8, 2, 4, 2, 5],
-            Self::Mixed => [8, 14, 3, 2, 12, 3, 2, 8, 2, 6, 3, 2, 2, 6, 4, 2, 4, 2, 5],
+            Self::Rows => [6, 40, 4, 3, 10, 1, 1, 3, 1, 3, 1, 1, 1, 2, 3, 1, 3, 1, 3, 0, 0, 0, 0],
+            Self::Blobs => [5, 40, 8, 5, 6, 1, 1, 0, 0, 0, 0, 0, 0, 2, 4, 1, 3, 1, 3, 0, 0, 0, 0],
+            Self::Chats => [6, 4, 0, 0, 40, 9, 5, 0, 0, 0, 0, 3, 2, 3, 3, 1, 3, 1, 3, 0, 0, 0, 0],
+            Self::Credentials => [6, 4, 0, 0, 4, 0, 0, 30, 5, 16, 8, 1, 1, 3, 3, 1, 3, 1, 3, 0, 0, 0, 0],
+            Self::Erasures => [24, 14, 3, 2, 12, 3, 2, 4, 2, 5, 2, 2, 1, 18, 8, 2, 4, 2, 5, 0, 0, 0, 0],
+            Self::Compactions => [12, 20, 3, 2, 20, 4, 2, 4, 1, 3, 1, 1, 1, 6, 2, 1, 1, 1, 3, 9, 9, 0, 0],
+            Self::Moves => [18, 10, 1, 1, 6, 1, 1, 2, 1, 2, 1, 1, 1, 12, 1, 1, 1, 0, 4, 0, 0, 6, 6],
+            Self::Mixed => [8, 14, 3, 2, 12, 3, 2, 8, 2, 6, 3, 2, 2, 6, 4, 2, 4, 2, 5, 0, 0, 0, 0],
         }
     }
 }
@@ -72,9 +104,10 @@ fn propose(verb: usize, accent: Accent, state: &State, dice: &mut Dice, step: u6
         let next = state.0.len() as User;
         return (here.len() < 6 && next < 40).then_some(Op::Come(next));
     }
-    if let 14..=18 = verb {
+    if let 14..=22 = verb {
         let ops = [Op::Sweep, Op::Fsck, Op::Reopen, Op::Compact, Op::Die];
-        return Some(ops[verb - 14].clone());
+        let ops = ops.into_iter().chain([Op::CompactBeside, Op::Compacted, Op::MoveCell, Op::Move]);
+        return ops.into_iter().nth(verb - 14);
     }
     let pick = |dice: &mut Dice, from: &[User]| {
         (!from.is_empty()).then(|| from[dice.below(from.len() as u64) as usize])
@@ -138,11 +171,20 @@ fn propose(verb: usize, accent: Accent, state: &State, dice: &mut Dice, step: u6
 
 #[test]
 fn scripts_hold_what_their_names_say() {
-    for accent in Accent::FIVE {
-        let ops = script(accent, accent.number() as u64, 100);
-        assert_eq!(ops, script(accent, accent.number() as u64, 100), "a script follows from its seed");
+    for accent in Accent::SEVEN {
+        assert_eq!(Accent::of(accent.number()), accent);
+        let ops = script(accent, accent.number() as u64, accent.length());
+        assert_eq!(
+            ops,
+            script(accent, accent.number() as u64, accent.length()),
+            "a script follows from its seed"
+        );
         let count = |wanted: fn(&Op) -> bool| ops.iter().filter(|op| wanted(op)).count();
         assert!(count(|op| matches!(op, Op::Erase(_))) >= 1, "{accent:?}");
         assert!(count(|op| matches!(op, Op::Die | Op::Reopen | Op::Compact)) >= 3, "{accent:?}");
+        let moves = [count(|op| *op == Op::MoveCell), count(|op| *op == Op::Move)];
+        assert!(moves.iter().all(|count| *count >= 3) == (accent == Accent::Moves), "{accent:?}: {moves:?}");
+        let compacted = ops.windows(2).filter(|ops| ops[0] == Op::CompactBeside && !ops[1].keeps_state());
+        assert!((compacted.count() >= 3) == (accent == Accent::Compactions), "{accent:?}");
     }
 }
