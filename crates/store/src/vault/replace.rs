@@ -58,11 +58,12 @@ impl Vault {
         let mut locked = lock(dir)?;
         let places = cells::places(dir, &locked.marker, &options.cells)?;
         let index = position(&places, old)?;
-        let [_, new] = cells::planned(&[new.to_owned()])?.try_into().unwrap_or_default();
+        // First: said of a new cell that an attempt left, "remove it" would take away what whoever opens the vault is to wipe.
         if !locked.marker.wipe.is_empty() {
             let waiting = "an earlier cell is not wiped yet: open the vault with its disk mounted, or say that it is destroyed";
             return Err(VaultError::Other { detail: waiting.to_owned() });
         }
+        let [_, new] = cells::planned(&[new.to_owned()])?.try_into().unwrap_or_default();
         // Settles the cells; without that a copy of one could be of half a deletion.
         folder::open_keyring(dir, locked.marker.vault, &places, &options, &mut Vec::new())?.close();
         move_share(dir, &mut locked, &places, index, &new)?;
