@@ -1,6 +1,6 @@
 //! The root cells of a recorded disk, and which shares they hold.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +10,27 @@ use oubliette_powercut::{Call, Image, Ino, Tree};
 /// Whether a file of this name is a root cell, or was one.
 fn is_cell(name: &str) -> bool {
     name.ends_with(".cell")
+}
+
+/// Which calls, after so many, are about a cell, a vault's marker, or a folder that holds one of them.
+pub(crate) fn telling(calls: &[Call]) -> Vec<usize> {
+    let tells = |name: &str| is_cell(name) || name.starts_with("vault") || name.starts_with("cells-");
+    let mut known = HashSet::new();
+    let mut points = Vec::new();
+    for (n, call) in calls.iter().enumerate() {
+        let told = match call {
+            Call::Create { name, ino, .. } => tells(name) && known.insert(*ino),
+            Call::Rename { to_name: name, .. } | Call::Remove { name, .. } => tells(name),
+            Call::Write { ino, .. } | Call::Resize { ino, .. } | Call::Sync { ino, .. } => {
+                known.contains(ino)
+            }
+            Call::Punch { .. } | Call::Mark(_) => false,
+        };
+        if told {
+            points.push(n + 1);
+        }
+    }
+    points
 }
 
 /// Every cell of an image, whether the vault knows it or not.

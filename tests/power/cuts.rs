@@ -13,6 +13,7 @@ use crate::cells::{self, LiveCells, no_old_share};
 use crate::child::{Played, open_in_child, play_in_child};
 use crate::history::{Expected, History, Manner};
 use crate::inspect::Inspector;
+use crate::script::Accent;
 
 /// The calls of a history, and what each stretch of them promised.
 pub(crate) struct Recorded {
@@ -142,6 +143,19 @@ impl Recorded {
         let step = (all.len() / about.max(1)).max(1);
         let first = (self.history.seed as usize * 7) % step;
         all.into_iter().skip(first).step_by(step).collect()
+    }
+
+    /// Points where the accent of the history is: after every call that is about a cell or says where the vault is; of compactions, when the marker that
+    /// names another folder of rows is durable.
+    pub(crate) fn telling_points(&self) -> Vec<usize> {
+        let is_about = |point: &usize| self.history.is_about(self.promised[*point].0.acknowledged[0]);
+        if self.history.accent == Accent::Moves {
+            return cells::telling(&self.calls).into_iter().filter(is_about).collect();
+        }
+        let named = |call: &Call| matches!(call, Call::Rename { to_name, .. } if to_name == "sled-format");
+        // The rename, and the sync of the folder that it is in.
+        let points = self.calls.iter().enumerate().filter(|(_, call)| named(call)).map(|(n, _)| n + 2);
+        points.filter(is_about).collect()
     }
 
     /// Cuts the power at these points, each in so many of the `strategies` by turns, and looks at each disk that differs from those before.
