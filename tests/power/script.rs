@@ -52,7 +52,11 @@ impl Accent {
 
     /// Operations of its script. A compaction and a move make more calls than any other.
     pub(crate) fn length(self) -> usize {
-        if matches!(self, Self::Compactions | Self::Moves) { 60 } else { 100 }
+        match self {
+            Self::Compactions => 60,
+            Self::Moves => 50,
+            _ => 100,
+        }
     }
 
     pub(crate) fn of(number: usize) -> Self {
