@@ -13,7 +13,7 @@ use crate::cells::{self, LiveCells, no_old_share};
 use crate::child::{Played, open_in_child, play_in_child};
 use crate::history::{Expected, History, Manner};
 use crate::inspect::Inspector;
-use crate::script::Accent;
+use crate::model::Op;
 
 /// The calls of a history, and what each stretch of them promised.
 pub(crate) struct Recorded {
@@ -145,13 +145,16 @@ impl Recorded {
         all.into_iter().skip(first).step_by(step).collect()
     }
 
-    /// Points where the accent of the history is: after every call that is about a cell or says where the vault is; of compactions, when the marker that
-    /// names another folder of rows is durable.
-    pub(crate) fn telling_points(&self) -> Vec<usize> {
+    /// Points within an operation after each call that is about a cell or says where the vault is.
+    pub(crate) fn telling_points(&self, of: &Op) -> Vec<usize> {
+        let ops = self.history.ops();
+        let within = |point: &usize| ops.get(self.promised[*point].0.acknowledged[0]) == Some(of);
+        cells::telling(&self.calls).into_iter().filter(within).collect()
+    }
+
+    /// Points at which a marker that names another folder of rows has become durable, where the accent of the history is.
+    pub(crate) fn current_rows(&self) -> Vec<usize> {
         let is_about = |point: &usize| self.history.is_about(self.promised[*point].0.acknowledged[0]);
-        if self.history.accent == Accent::Moves {
-            return cells::telling(&self.calls).into_iter().filter(is_about).collect();
-        }
         let named = |call: &Call| matches!(call, Call::Rename { to_name, .. } if to_name == "sled-format");
         // The rename, and the sync of the folder that it is in.
         let points = self.calls.iter().enumerate().filter(|(_, call)| named(call)).map(|(n, _)| n + 2);

@@ -15,15 +15,12 @@ use crate::scripts::{left_out, report};
 fn random_histories() {
     let mut all = Counts::default();
     for seed in 0..rounds("OUBLIETTE_CRASH_HISTORIES", 3) {
-        let history = History {
-            accent: [Accent::Mixed, Accent::Moves, Accent::Compactions][seed as usize % 3],
-            seed: 1000 + seed,
-            length: 60,
-            filtered: seed.is_multiple_of(2),
-            base: 0,
-        };
+        let accent = [Accent::Mixed, Accent::Moves, Accent::Compactions][seed as usize % 3];
+        let (length, points) = if accent == Accent::Mixed { (60, 6) } else { (30, 3) };
+        let history =
+            History { accent, seed: 1000 + seed, length, filtered: seed.is_multiple_of(2), base: 0 };
         let Some(recorded) = record(history) else { return left_out() };
-        all.add(recorded.cut(&recorded.points(Some(6)), &Strategy::ALL, 7, seed));
+        all.add(recorded.cut(&recorded.points(Some(points)), &Strategy::ALL, 7, seed));
     }
     report("random histories", all);
 }

@@ -210,6 +210,9 @@ fn a_folder_that_is_no_place_for_it_is_refused_and_left_alone() {
     drop(vault);
     assert!(!place.new_one().exists());
 
+    // What a crash leaves that came before the new folder's first marker is in nobody's way.
+    fs::create_dir_all(place.new_one()).unwrap();
+    fs::write(place.new_one().join("vault.json.new"), b"{").unwrap();
     // A second move is asked for another folder than the first.
     place.go(usize::MAX).1.unwrap();
     let elsewhere =
