@@ -200,7 +200,7 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (tried, tries) = mpsc::channel();
         // It hangs up on everybody, until nobody counts any more.
-        thread::spawn(move || listener.incoming().try_for_each(|caller| tried.send(drop(caller))));
+        thread::spawn(move || listener.incoming().try_for_each(|_caller| tried.send(())));
         let options = S3Options {
             endpoint: Some(endpoint),
             region: Some("us-east-1".into()),
