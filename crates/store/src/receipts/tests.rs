@@ -320,7 +320,7 @@ fn a_witness_signs_what_grew_and_nothing_else() {
     // From another beginning than it saw.
     assert!(matches!(
         witness.cosign(&proof(&ground, 2), 1).unwrap_err(),
-        VaultError::Log(LogError::Forked { .. })
+        VaultError::Log(LogError::OtherStart { seen: 1, old: 2 })
     ));
     let note = witness.cosign(&proof(&ground, 1), 1_900_000_100).unwrap();
     ground.receipts.take_cosigned(&ground.keyring, &note.to_string()).unwrap();

@@ -62,6 +62,16 @@ pub enum LogError {
         /// Entries now.
         got: u64,
     },
+    /// A proof that begins elsewhere: it says nothing, good or bad.
+    #[error(
+        "the proof leads from {old} entries, and {seen} were seen; ask for the one from {seen} (`log consistency --from {seen}`)"
+    )]
+    OtherStart {
+        /// Entries seen before.
+        seen: u64,
+        /// Entries from which it leads.
+        old: u64,
+    },
     /// Another history.
     #[error("the log was forked: what it shows at {got} entries does not contain what it showed at {seen}")]
     Forked {

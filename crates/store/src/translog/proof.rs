@@ -89,7 +89,7 @@ impl ConsistencyProof {
     /// The checkpoint of now, if this log signed it and it contains the one that was seen before.
     ///
     /// # Errors
-    /// Those of [`Checkpoint::open`]; [`LogError::RolledBack`], [`LogError::Forked`].
+    /// Those of [`Checkpoint::open`]; [`LogError::RolledBack`], [`LogError::OtherStart`], [`LogError::Forked`].
     pub fn verify(&self, seen: &Checkpoint, log: &VerifierKey) -> Result<Checkpoint, LogError> {
         let now = Checkpoint::open(&self.checkpoint, log)?;
         if seen.origin != now.origin {
@@ -99,9 +99,10 @@ impl ConsistencyProof {
         if got < seen_size {
             return Err(LogError::RolledBack { seen: seen_size, got });
         }
-        if self.old != seen_size
-            || !merkle::verify_consistency((seen_size, &seen.root), (got, &now.root), &self.hashes)
-        {
+        if self.old != seen_size {
+            return Err(LogError::OtherStart { seen: seen_size, old: self.old });
+        }
+        if !merkle::verify_consistency((seen_size, &seen.root), (got, &now.root), &self.hashes) {
             return Err(LogError::Forked { seen: seen_size, got });
         }
         Ok(now)
