@@ -82,11 +82,13 @@ impl Vault {
 
 impl Inner {
     /// Every destruction of which the sweep queue tells has its receipt when this returns. Called before an erasure is acknowledged, at open, and
-    /// before an entry leaves the queue.
+    /// before an entry leaves the queue. While an old cell waits none is issued: what a recovery erased again that cell may open.
     pub(crate) fn issue_receipts(&self) -> Result<(), VaultError> {
         let now = self.now();
-        let gone: Vec<ErasedFacts> = self.keyring.sweep_queue().into_iter().filter_map(erased).collect();
-        self.receipts.issue_erased(&self.keyring, &gone, now)?;
+        if !self.old_cells_wait() {
+            let gone: Vec<ErasedFacts> = self.keyring.sweep_queue().into_iter().filter_map(erased).collect();
+            self.receipts.issue_erased(&self.keyring, &gone, now)?;
+        }
         let going: Vec<ErasedFacts> = self.keyring.intents()?.into_iter().filter_map(blocked).collect();
         self.receipts.issue_blocked(&going, now)
     }

@@ -86,19 +86,9 @@ impl Marker {
 impl Locked {
     /// Locks the folder and reads the marker; `None` if there is none.
     pub(super) fn open(dir: &Path) -> Result<Option<Self>, VaultError> {
-        let path = dir.join(NAME);
-        loop {
-            let mut file = match File::open(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                opened => opened.map_err(VaultError::io("opening the vault's marker", &path))?,
-            };
-            lock(&file, dir, &path)?;
-            // Whoever held the lock may have put a new marker in its place meanwhile.
-            if is_at(&file, &path) {
-                let marker = read(&mut file, &path)?;
-                return Ok(Some(Self { marker, file }));
-            }
-        }
+        let Some(mut file) = hold(dir)? else { return Ok(None) };
+        let marker = read(&mut file, &dir.join(NAME))?;
+        Ok(Some(Self { marker, file }))
     }
 
     /// Writes the marker of a vault that was just made: the last step of making it.
@@ -114,9 +104,30 @@ impl Locked {
         Ok(())
     }
 
+    /// The lock alone.
+    pub(super) fn into_lock(self) -> File {
+        self.file
+    }
+
     /// Lets other processes in.
     pub(super) fn release(&self) {
         let _ = self.file.unlock();
+    }
+}
+
+/// Locks a folder's marker, whatever it says; `None` if there is none. Let go of when it is dropped.
+pub(super) fn hold(dir: &Path) -> Result<Option<File>, VaultError> {
+    let path = dir.join(NAME);
+    loop {
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(VaultError::io("opening the vault's marker", &path))?,
+        };
+        lock(&file, dir, &path)?;
+        // Whoever held the lock may have put a new marker in its place meanwhile.
+        if is_at(&file, &path) {
+            return Ok(Some(file));
+        }
     }
 }
 
@@ -128,7 +139,8 @@ fn lock(file: &File, dir: &Path, path: &Path) -> Result<(), VaultError> {
     }
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+/// Whether a path leads to this very file.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let number = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
     file.metadata().map(number).ok() == std::fs::metadata(path).map(number).ok()
 }

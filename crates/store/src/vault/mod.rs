@@ -4,6 +4,7 @@ mod carry;
 mod cells;
 mod folder;
 pub(crate) mod fuzz;
+mod lost;
 mod marker;
 mod moving;
 mod quiet;

@@ -18,6 +18,7 @@ use oubliette_keyring::{
 
 use super::cells::{self, cell_error};
 use super::folder::{self, OURS};
+use super::lost::Lost;
 use super::marker::{self, Locked, Marker};
 use super::{Vault, carry};
 use crate::VaultError;
@@ -43,7 +44,8 @@ pub struct RecoverFrom {
     pub ledger: PathBuf,
     /// A folder with `rows`, `anchor` and `blobs`; without one the vault has keys alone, and rows are restored from a backup.
     pub rows: Option<PathBuf>,
-    /// The folder of the vault that was lost, if it is there: its region and tokens come along, and cells that are left in it are wiped.
+    /// The folder of the vault that was lost, if it is there: its region and tokens come along, and its cells are wiped. One that is away is waited
+    /// for: nobody is erased until it is wiped, or said to be destroyed ([`Vault::cell_destroyed`]).
     pub old: Option<PathBuf>,
 }
 
@@ -62,10 +64,12 @@ pub struct RecoveredVault {
 
 impl Vault {
     /// Makes the vault anew in `dir`, which must be empty or absent, or hold what an earlier attempt left, and opens it. Everything that was
-    /// forgotten since the root in escrow was sealed is forgotten again before anything can be read.
+    /// forgotten since the root in escrow was sealed is forgotten again before anything can be read. Folders of a vault that it is made from are
+    /// locked meanwhile.
     ///
     /// # Errors
-    /// [`VaultError::Invalid`] if shares, escrow, ledger or folders do not fit; those of [`Vault::open`] and of the disks.
+    /// [`VaultError::Invalid`] if shares, escrow, ledger or folders do not fit; [`VaultError::InUse`] while a service works in one of them;
+    /// [`VaultError::Moved`] if the vault went elsewhere from `from.old`; those of [`Vault::open`] and of the disks.
     pub fn recover(
         dir: &Path,
         from: &RecoverFrom,
@@ -74,7 +78,9 @@ impl Vault {
     ) -> Result<(Self, RecoveredVault), VaultError> {
         let (blob, shares) = chosen(from)?;
         let vault = blob.head.vault;
-        let old = from.old.as_deref().map(|old| Old::of(old, vault)).transpose()?.unwrap_or_default();
+        // To the end: what a service did meanwhile would be in one of two vaults.
+        let lost = Lost::of(from, vault)?;
+        lost.keep_clear_of(dir, &options.cells)?;
         begin(dir, vault, from, &options.cells)?;
         carry::copy(&from.ledger, &dir.join("ledger"), &mut |_| ())?;
         let planned = cells::planned(&options.cells)?;
@@ -84,16 +90,16 @@ impl Vault {
         if let Some(old) = &from.old {
             carry::copy(&old.join("tokens.json"), &dir.join("tokens.json"), &mut |_| ())?;
         }
-        let region = old.region.or_else(|| options.region.clone());
+        let region = lost.region.clone().or_else(|| options.region.clone());
         // The old cells go with the first opening, under yet another root.
-        drop(Locked::create(dir, Marker { wipe: old.cells, ..Marker::of(vault, planned, region) })?);
+        drop(Locked::create(dir, Marker { wipe: lost.cells.clone(), ..Marker::of(vault, planned, region) })?);
         carry::remove(&dir.join(BEGUN))?;
         let opened = Self::open(dir, options.clone())?;
-        let lost = opened.remove_the_lost(from)?;
+        let rowless = opened.remove_the_lost(from)?;
         // Pages of the archive that nothing leads to any more.
         opened.inner.keyring.verify(true)?;
-        let notes = opened.inner.folder_notes();
-        let done = RecoveredVault { vault: vault.to_string(), keys, lost, notes };
+        let notes = lost.notes.iter().cloned().chain(opened.inner.folder_notes()).collect();
+        let done = RecoveredVault { vault: vault.to_string(), keys, lost: rowless, notes };
         Ok((opened, done))
     }
 
@@ -152,28 +158,6 @@ fn chosen(from: &RecoverFrom) -> Result<(EscrowBlob, Vec<Share>), VaultError> {
     })?;
     let shares = from.shares.iter().map(OpenedShare::share).collect::<Result<_, _>>()?;
     Ok((blob, shares))
-}
-
-/// What is left of the vault that was lost.
-#[derive(Default)]
-struct Old {
-    region: Option<String>,
-    cells: Vec<PathBuf>,
-}
-
-impl Old {
-    fn of(dir: &Path, vault: VaultId) -> Result<Self, VaultError> {
-        let Some(marker) = marker::peek(dir)? else { return Ok(Self::default()) };
-        if marker.vault != vault {
-            let reason = format!("{} holds another vault than the shares are of", dir.display());
-            return Err(VaultError::invalid("old", reason));
-        }
-        let dir = std::path::absolute(dir).map_err(VaultError::io("finding the place of", dir))?;
-        let places = marker.cells.iter().chain(&marker.wipe).map(|cell| dir.join(cell));
-        // Only what still is a cell of this vault: a damaged file is none.
-        let left = places.filter(|cell| FileCell::open(cell).is_ok_and(|cell| cell.vault() == vault));
-        Ok(Self { region: marker.region, cells: left.collect() })
-    }
 }
 
 /// Claims the folder, or empties it of an earlier attempt.
