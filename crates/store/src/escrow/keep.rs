@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use oubliette_crypto::VaultId;
-use oubliette_keyring::{EscrowTo, KeyringError};
+use oubliette_keyring::{EscrowHead, EscrowTo, KeyringError};
 
 use super::{EscrowPlace, Setup, place};
 use crate::VaultError;
@@ -33,12 +33,21 @@ pub(crate) struct Keeping {
 pub(super) struct Last {
     /// Generation and window of the newest sealed root, and when it was made (seconds since the Unix epoch).
     pub(super) sealed: Option<(u64, u32, i64)>,
+    /// The names of the keys that it is sealed to.
+    to: Vec<[u8; 16]>,
     /// When it was last tried, in microseconds since 1970.
     tried: Option<u64>,
     /// Why it failed.
     pub(super) problem: Option<String>,
     /// Pages that the archive lacks, since no copy has them whole.
     pub(super) lost: u64,
+}
+
+impl Last {
+    fn note(&mut self, newest: EscrowHead) {
+        self.sealed = Some((newest.generation, newest.window, newest.made));
+        self.to = newest.keys;
+    }
 }
 
 impl Keeping {
@@ -50,9 +59,11 @@ impl Keeping {
         // A disk that is not mounted today is told by the status, and keeps nothing from opening.
         let newest = EscrowPlace::of(&setup.store, vault).roots().ok().and_then(|roots| {
             let (_, blob) = roots.into_iter().next()?;
-            Some((blob.head.generation, blob.head.window, blob.head.made))
+            Some(blob.head)
         });
-        lock(&keeping.last).sealed = newest;
+        if let Some(head) = newest {
+            lock(&keeping.last).note(head);
+        }
         *lock(&keeping.setup) = Some(setup);
         Ok(keeping)
     }
@@ -123,7 +134,7 @@ pub(crate) fn read(path: &Path, vault: VaultId) -> Result<Setup, VaultError> {
 }
 
 impl Inner {
-    /// Seals the root if it has changed, or if a new window has begun; unless `at_once`, not more often than every ten seconds, and five minutes after a failure. A failure is noted,
+    /// Seals the root if it has changed, if a new window has begun, or if too few keys are left of those that it is sealed to; unless `at_once`, not more often than every ten seconds, and five minutes after a failure. A failure is noted,
     /// for status and readiness, and answered.
     pub(crate) fn escrow_step(&self, at_once: bool) -> Result<(), VaultError> {
         if !self.escrow.is_set_up() {
@@ -140,7 +151,8 @@ impl Inner {
                 return Ok(());
             }
             let current = (self.keyring.generation(), window);
-            if last.sealed.is_some_and(|(generation, window, _)| (generation, window) == current) {
+            let newest = last.sealed.is_some_and(|(generation, window, _)| (generation, window) == current);
+            if newest && setup.still_opens(window, &last.to) {
                 last.problem = None;
                 return Ok(());
             }
@@ -149,14 +161,14 @@ impl Inner {
         let sealed = self.seal(window);
         let mut last = self.escrow.last();
         last.problem = sealed.as_ref().err().map(ToString::to_string);
-        let (generation, made, lost) = sealed?;
-        last.sealed = Some((generation, window, made));
+        let (head, lost) = sealed?;
+        last.note(head);
         last.lost = lost;
         Ok(())
     }
 
-    /// Which generation was sealed, when, and how many pages are missing.
-    fn seal(&self, window: u32) -> Result<(u64, i64, u64), VaultError> {
+    /// What was sealed, and how many pages are missing.
+    fn seal(&self, window: u32) -> Result<(EscrowHead, u64), VaultError> {
         let generation = self.keyring.generation();
         // Durable before anything that it tells of leaves the vault: from it follows when an erasure is final.
         let (store, threshold, recipients) = self.escrow.change(|setup| {
@@ -178,6 +190,6 @@ impl Inner {
             })?;
         let blob = sealed.blob;
         place.keep(archive, &blob)?;
-        Ok((blob.head.generation, blob.head.made, sealed.lost))
+        Ok((blob.head, sealed.lost))
     }
 }

@@ -127,31 +127,59 @@ impl Setup {
         i64::from(self.days) * DAY
     }
 
-    /// Names of holders who have given no key for a window.
+    /// Names of holders who have given no key for a window, or have said that it is destroyed.
     pub(super) fn without_key(&self, window: u32) -> Vec<String> {
-        let lack = self.holders.iter().filter(|holder| !holder.keys.contains_key(&window));
+        let lack = self.holders.iter().filter(|holder| self.key_of(holder, window).is_none());
         lack.map(|holder| holder.name.clone()).collect()
+    }
+
+    /// A holder's key for a window, as far as anybody knows that there is one.
+    fn key_of(&self, holder: &Holder, window: u32) -> Option<WindowKey> {
+        let public = holder.keys.get(&window).filter(|_| !self.is_destroyed(&holder.name, window))?;
+        Some(WindowKey { window, public: public.clone() })
+    }
+
+    fn is_destroyed(&self, holder: &str, window: u32) -> bool {
+        self.statements.iter().any(|said| said.window == window && said.holder == holder)
     }
 
     /// Who can open what is sealed in a window, by name.
     pub(super) fn recipients(&self, window: u32) -> Result<Vec<(String, WindowKey)>, VaultError> {
-        let key = |holder: &Holder| {
-            let public = holder.keys.get(&window)?.clone();
-            Some((holder.name.clone(), WindowKey { window, public }))
-        };
+        let key = |holder: &Holder| Some((holder.name.clone(), self.key_of(holder, window)?));
         let recipients: Vec<_> = self.holders.iter().filter_map(key).collect();
         if recipients.len() < usize::from(self.threshold) {
-            let lack = self.without_key(window).join(", ");
-            return Err(VaultError::Other {
-                detail: format!(
-                    "of the {} holders that are needed only {} have given a key for window {window}: nothing is put in escrow. Missing: {lack}. Ask them for a card \
-                     (`oubliette escrow holder keygen --window {window}`), then `oubliette escrow rotate --card FILE`",
-                    self.threshold,
-                    recipients.len()
-                ),
-            });
+            let (destroyed, lack): (Vec<_>, Vec<_>) =
+                self.without_key(window).into_iter().partition(|name| self.is_destroyed(name, window));
+            let mut detail = format!(
+                "of the {} holders that are needed only {} have a key for window {window}: nothing is put in escrow",
+                self.threshold,
+                recipients.len()
+            );
+            if !lack.is_empty() {
+                detail += &format!(
+                    ". Missing: {}. Ask them for a card (`oubliette escrow holder keygen --window {window}`), then `oubliette escrow rotate --card FILE`",
+                    lack.join(", ")
+                );
+            }
+            if !destroyed.is_empty() {
+                detail += &format!(
+                    ". Destroyed, as they state: {}. A holder gives one key for a window: bring in another holder by a card for it, or wait for window {}",
+                    destroyed.join(", "),
+                    window.saturating_add(1)
+                );
+            }
+            return Err(VaultError::Other { detail });
         }
         Ok(recipients)
+    }
+
+    /// Whether enough of the keys that a root was sealed to in a window are left to open it.
+    pub(super) fn still_opens(&self, window: u32, keys: &[[u8; 16]]) -> bool {
+        let theirs = |said: &&HolderStatement| {
+            said.window == window && keys.iter().any(|key| HEXLOWER.encode(key) == said.key)
+        };
+        let destroyed = self.statements.iter().filter(theirs).count();
+        keys.len().saturating_sub(destroyed) >= usize::from(self.threshold)
     }
 
     /// Notes that a window is about to seal roots from this generation on, to these. True if that is news.
@@ -253,9 +281,7 @@ impl Setup {
 
     /// Holders of a window's keys who have not said yet that they destroyed them.
     pub(super) fn not_destroyed(&self, sealed: &Sealed) -> Vec<String> {
-        let destroyed =
-            |name: &&String| self.statements.iter().any(|s| s.window == sealed.window && s.holder == **name);
-        sealed.to.keys().filter(|name| !destroyed(name)).cloned().collect()
+        sealed.to.keys().filter(|name| !self.is_destroyed(name, sealed.window)).cloned().collect()
     }
 }
 

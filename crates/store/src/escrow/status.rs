@@ -28,7 +28,7 @@ pub struct EscrowStatus {
     pub sealed: Option<(u64, i64)>,
     /// How many generations the vault has gone on since.
     pub behind: u64,
-    /// Holders without a key for this window, and for the next.
+    /// Holders without a key for this window, and for the next: none was given, or it is destroyed.
     pub no_key: Vec<String>,
     /// See `no_key`.
     pub no_key_next: Vec<String>,
@@ -85,6 +85,9 @@ impl Inner {
             })
             .collect();
         let mut problems: Vec<String> = last.problem.into_iter().collect();
+        // Also of a root that is in escrow already: too few keys may be left of those that it was sealed to.
+        let lack = setup.recipients(window).err().map(|lack| lack.to_string());
+        problems.extend(lack.filter(|lack| !problems.contains(lack)));
         if last.lost > 0 {
             problems.push(format!(
                 "{} key pages are whole in no copy and are missing in the escrow, with whoever hangs below them; run fsck",
@@ -151,7 +154,7 @@ impl Inner {
             warnings.push(told(
                 "the escrow has no keys for its next window",
                 format!(
-                    "window {} of the escrow ends soon, and for the next one {} have given no key; ask them for a card, then `oubliette escrow rotate --card FILE`",
+                    "window {} of the escrow ends soon, and for the next one there is no key of {}; ask them for a card, then `oubliette escrow rotate --card FILE`",
                     status.window,
                     status.no_key_next.join(", ")
                 ),

@@ -1,4 +1,4 @@
-//! What a recovery makes of the folder and the cells that it is to replace: in use, away, damaged, gone.
+//! What a recovery makes of the folder and the cells that it is to replace: in use, away, damaged, gone. And an escrow whose keys went before their time.
 
 use oubliette_keyring::FileCell;
 use oubliette_store::{ErasureOutcome, VaultCells};
@@ -156,4 +156,43 @@ fn a_vault_whose_cells_are_all_lost_comes_back_and_erases_once_they_are_said_to_
     let back = Vault::open(&world.at("new"), world.options()).unwrap();
     assert!(matches!(back.erase(&["ann"]).unwrap()[..], [ErasureOutcome::Erased(_)]));
     assert!(back.status().unwrap().problems.is_empty());
+}
+
+/// Nothing would come back from it, and nobody would know before the day when it is needed.
+#[test]
+fn keys_that_are_destroyed_within_their_window_are_told_at_once() {
+    let world = World::new();
+    let vault = world.create();
+    person(&vault, "ann");
+    vault.escrow().seal_now().unwrap();
+    let status = vault.escrow().rotate(&[], &[world.destroy(0, 1)]).unwrap();
+    assert_eq!(
+        (status.problems.len(), &status.no_key[..]),
+        (0, &[HOLDERS[0].to_owned()][..]),
+        "two are left"
+    );
+    let refused = vault.escrow().rotate(&[], &[world.destroy(1, 1)]).err().unwrap().to_string();
+    assert!(refused.contains("nothing is put in escrow") && refused.contains("ben"), "{refused}");
+    let told = |vault: &Vault| {
+        let status = vault.escrow().status().unwrap();
+        assert!(
+            matches!(&status.problems[..], [only] if only.contains("Destroyed, as they state")),
+            "{status:?}"
+        );
+        assert!(vault.warnings().iter().any(|warning| warning.what == "the escrow needs attention"));
+        assert!(matches!(vault.escrow().seal_now(), Err(VaultError::Other { .. })));
+    };
+    told(&vault);
+    // Another holder has a key for the window: the same root is sealed anew, to those whose keys are left.
+    let dora = holder::keygen(&world.at("dora"), "dora", 1, 1).unwrap();
+    let status = vault.escrow().rotate(&[dora], &[]).unwrap();
+    assert_eq!((status.problems, status.behind), (Vec::new(), 0));
+    let (_, blob) = world.place().roots().unwrap().remove(0);
+    assert_eq!(blob.head.keys.len(), 2);
+    assert!(["cleo", "dora"].iter().all(|name| holder::open(&world.at(name), &blob).is_ok()));
+
+    assert!(vault.escrow().rotate(&[], &[world.destroy(2, 1)]).is_err());
+    vault.close().unwrap();
+    drop(vault);
+    told(&world.open());
 }
