@@ -205,6 +205,15 @@ impl Core {
         self.cells.iter().map(|cell| cell.class()).max().unwrap_or(ErasureClass::E0)
     }
 
+    /// Refuses a commit to a cell that the next opening would not find.
+    pub(crate) fn cells_in_place(&self) -> Result<(), KeyringError> {
+        let found = self.cells.iter().try_for_each(|cell| cell.in_place());
+        found.map_err(|error| {
+            tracing::error!(%error, "a change was refused");
+            KeyringError::CellReplaced(error)
+        })
+    }
+
     pub(crate) fn find(&self, root: &Root, tag: Tag) -> Result<Found, KeyringError> {
         let children = &root.node.children;
         if let Some(Entry::Person { state, blocked, waits, .. }) =

@@ -95,6 +95,10 @@ pub enum KeyringError {
     /// A root cell failed.
     #[error(transparent)]
     Cell(#[from] CellError),
+    /// A root cell was replaced or removed at its path. Nothing was acknowledged; unlike after a failed write, the keyring goes on, and with it the only
+    /// process that holds the current share.
+    #[error(transparent)]
+    CellReplaced(CellError),
     /// The page store failed.
     #[error(transparent)]
     Pages(#[from] EngineError),

@@ -253,6 +253,7 @@ impl From<VaultError> for Problem {
             | VaultError::InUse { .. }
             | VaultError::Moved { .. }
             | VaultError::BackupTarget { .. }
+            | VaultError::CellReplaced { .. }
             | VaultError::Other { .. } => String::new(),
             error => error.to_string(),
         };
@@ -324,6 +325,9 @@ impl From<VaultError> for Problem {
             ),
             VaultError::Poisoned { .. } => Self::unavailable(
                 "the vault refuses work since a failed write; the service stops, to re-read it at its next start",
+            ),
+            VaultError::CellReplaced { .. } => Self::unavailable(
+                "a root cell was replaced or removed, and no change is made until it is back; the service's log says what to do",
             ),
             VaultError::AuditFailed { .. } => Self::new(
                 S::SERVICE_UNAVAILABLE,

@@ -56,6 +56,12 @@ pub enum VaultError {
          again; if the disk is destroyed, stop the service and say so by `oubliette doctor --cell-destroyed`. `oubliette status` names the file"
     )]
     OldCellWaits,
+    /// A cell's file was replaced or removed at its path while the vault is open. Changes are refused, and reading goes on.
+    #[error("{detail}")]
+    CellReplaced {
+        /// Which one, and what to do.
+        detail: String,
+    },
     /// The cooling-off period of a deletion is over.
     #[error("the cooling-off period is over; the deletion cannot be taken back any more")]
     DeletionDue,

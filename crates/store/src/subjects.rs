@@ -290,6 +290,7 @@ impl From<KeyringError> for VaultError {
             {
                 Self::DiskFull
             }
+            KeyringError::CellReplaced(error) => Self::CellReplaced { detail: error.to_string() },
             // The keyring stops at the first failure of a cell; the message names the disk.
             KeyringError::Cell(error) => Self::Poisoned { reason: error.to_string() },
             other => Self::Other { detail: other.to_string() },

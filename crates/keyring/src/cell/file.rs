@@ -2,7 +2,9 @@
 //! the file system and the medium allow. How far that is, each run watches; until then the class is E0.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use oubliette_crypto::{CellShare, VaultId};
@@ -107,6 +109,9 @@ impl RootCell for FileCell {
     fn withdraw(&self) -> Result<(), CellError> {
         self.cell.withdraw()
     }
+    fn in_place(&self) -> Result<(), CellError> {
+        self.cell.medium.in_place()
+    }
     fn class(&self) -> ErasureClass {
         self.watch.judge(&self.cell.medium.file).0
     }
@@ -149,6 +154,19 @@ impl CellFile {
         let flags = OFlags::DIRECT.bits().cast_signed();
         let direct = OpenOptions::new().read(true).custom_flags(flags).open(path).ok();
         Ok(Self { file, direct, path: path.into() })
+    }
+
+    /// An open file takes writes also when its name is gone or leads to another one, and ends with the last process that has it open.
+    fn in_place(&self) -> Result<(), CellError> {
+        let held = self.file.metadata().map_err(io("looking at", &self.path))?;
+        let found = match std::fs::metadata(&self.path) {
+            Ok(named) if (named.dev(), named.ino()) == (held.dev(), held.ino()) => return Ok(()),
+            Ok(_) => "another file is there".to_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => "nothing is there".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let held = format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()).into();
+        Err(CellError::Replaced { path: self.path.clone(), found, held })
     }
 
     /// Reads past the page cache. `None` where that does not work; offset and length are always whole blocks here.

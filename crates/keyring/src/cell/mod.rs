@@ -14,6 +14,8 @@ mod pointer;
 mod watch;
 
 #[cfg(test)]
+mod replaced_tests;
+#[cfg(test)]
 mod split_tests;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,13 @@ pub trait RootCell: Send + Sync {
     fn confirm(&self) -> Result<(), CellError>;
     /// Makes the lowest epoch the only one: a staged share is overwritten. Idempotent.
     fn withdraw(&self) -> Result<(), CellError>;
+    /// Whether its name still leads to what is written here, so that the next opening finds it. Asked before and after each commit.
+    ///
+    /// # Errors
+    /// [`CellError::Replaced`].
+    fn in_place(&self) -> Result<(), CellError> {
+        Ok(())
+    }
     /// How well this cell forgets, as far as this run verified it.
     fn class(&self) -> ErasureClass;
     /// Why the class is not better, for people; empty where nothing better can be.
@@ -148,6 +157,20 @@ pub enum CellError {
         what: &'static str,
         /// The cell.
         path: PathBuf,
+    },
+    /// The file that is open is not the one that its path leads to.
+    #[error(
+        "the root cell {path} was replaced or removed while the vault is open ({found}). Changes are refused, since what is written now would be gone with \
+         this process, which alone holds the current share: do not stop it. Put the file that it was back, and work goes on. If that cannot be done, copy it \
+         as root from this process (`cp -p {held} {path}`); then stop the service, and draw a new root by `oubliette doctor`"
+    )]
+    Replaced {
+        /// The cell.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
+        /// Where the system shows the open file.
+        held: PathBuf,
     },
     /// The file is no root cell, or one of another version.
     #[error("{path} is not a root cell this version can read: {detail}")]

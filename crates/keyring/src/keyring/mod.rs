@@ -149,9 +149,15 @@ impl Keyring {
     /// A short reason for each thing that is wrong although the vault works.
     pub fn ill(&self) -> Vec<String> {
         let mut reasons = self.core.pages.store.ill();
+        let cells = self.core.cells.iter();
+        reasons.extend(cells.filter_map(|cell| cell.in_place().err()).map(|error| error.to_string()));
         reasons.extend(self.core.notes.lost.iter().cloned());
         reasons.extend(self.core.healthy().err().map(|error| error.to_string()));
         reasons
+    }
+    /// What is wrong with a copy of the key pages, if anything is: then nothing is given up for lost.
+    pub fn copy_ill(&self) -> Option<String> {
+        self.core.pages.store.ill().into_iter().next()
     }
     /// What opening found damaged and made whole again.
     pub fn mended_at_open(&self) -> &[String] {
@@ -194,7 +200,7 @@ impl Keyring {
     /// Refused while a copy is ill: it may hold what the others lost. Commits wait while the whole tree is read. Who was in memory is stopped, and
     /// their leases are cancelled, but not waited for: this is no erasure.
     pub fn prune_lost(&self) -> Result<CutRecord, KeyringError> {
-        if let Some(reason) = self.core.pages.store.ill().into_iter().next() {
+        if let Some(reason) = self.copy_ill() {
             return Err(KeyringError::MirrorIll { reason });
         }
         let pruned = self.call(Op::Prune)?.facts;

@@ -296,7 +296,9 @@ fn new_secret(core: &Core) -> Result<NewSecret, KeyringError> {
 }
 
 fn write_pages(core: &Core, staged: &Staged) -> Result<(), KeyringError> {
-    staged.write_out(core.pages.store.as_ref())
+    staged.write_out(core.pages.store.as_ref())?;
+    // No cell is touched yet: refused here, the commit leaves pages that nothing leads to.
+    core.cells_in_place()
 }
 
 /// Moves every cell to a new secret. The commit point is the last `stage`: from then on all cells hold the new share, and

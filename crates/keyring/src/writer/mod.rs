@@ -100,7 +100,7 @@ impl Writer {
             }
         }
         self.core.queue.put_back(later);
-        let committed = self.core.healthy().and_then(|()| self.commit(work, &moment));
+        let committed = self.core.healthy().and_then(|()| self.commit_in_place(work, &moment));
         match committed {
             Ok(facts) => {
                 accepted.into_iter().for_each(|(job, outcome)| job.answer(Ok(Reply { facts, outcome })))
@@ -110,6 +110,14 @@ impl Writer {
                 self.refuse(accepted.into_iter().map(|(job, _)| job).collect(), error);
             }
         }
+    }
+
+    /// Commits between two looks at the names of the cells: what is written to a file without its name ends with this process. If the name was
+    /// lost meanwhile the commit has happened, here, and nobody is told so.
+    fn commit_in_place(&mut self, work: Work, moment: &Moment) -> Result<Facts, KeyringError> {
+        self.core.cells_in_place()?;
+        let facts = self.commit(work, moment)?;
+        self.core.cells_in_place().map(|()| facts)
     }
 
     /// Seals the current root to holders, and hands out what commits wrote since the walk began.

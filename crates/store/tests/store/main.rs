@@ -38,6 +38,7 @@ mod receipts;
 mod records;
 mod regions;
 mod release;
+mod replaced_cell;
 mod requests;
 mod restore;
 mod retention;
