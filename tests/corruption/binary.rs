@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use oubliette::VaultOptions;
+use oubliette::{Vault, VaultOptions};
 use oubliette_engine::{KeyPlane, PageStore, SledOptions};
 
 use crate::folder::{files, flip, places, put, remove};
@@ -99,16 +99,20 @@ fn lose_a_state_page(data: &Path) {
     pages.close().unwrap();
 }
 
+/// Dead pages may still lie about: a page in use is among the first few.
+fn lose_a_person(data: &Path) {
+    let mut lost = 0;
+    while lost < 40 && oubliette(data, &["fsck"]).code == Some(0) {
+        lose_a_state_page(data);
+        lost += 1;
+    }
+}
+
 #[test]
 fn what_is_lost_is_given_up_when_asked_for_and_not_before() {
     let sample = Sample::make();
     let (_folder, data) = sample.copy();
-    let mut lost = 0;
-    // Dead pages may still lie about: a page in use is among the first few.
-    while lost < 40 && oubliette(&data, &["fsck"]).code == Some(0) {
-        lose_a_state_page(&data);
-        lost += 1;
-    }
+    lose_a_person(&data);
     let Ended { code, said } = oubliette(&data, &["fsck", "--repair"]);
     assert!(code == Some(5) && said.contains("opens from no copy"), "{code:?} {said}");
 
@@ -123,18 +127,48 @@ fn what_is_lost_is_given_up_when_asked_for_and_not_before() {
     assert_eq!(code, Some(0), "{said}");
 }
 
-/// One copy of the keys may hold what the other lost: it must be there before anything is given up.
+/// One copy of the keys may hold what the other lost: it must be there before anything is given up, and not be one that was made of the other.
 #[test]
 fn nothing_is_given_up_while_a_copy_of_the_keys_is_away() {
     let sample = Sample::make();
     let (folder, data) = sample.copy();
-    let disk = folder.path().join("disk");
-    put(&data.join("keys-b"), &disk);
-    remove(&data.join("keys-b"));
-    std::os::unix::fs::symlink(&disk, data.join("keys-b")).unwrap();
-    fs::rename(&disk, folder.path().join("away")).unwrap();
-    let Ended { code, said } = oubliette(&data, &["fsck", "--give-up-lost", "--yes"]);
-    assert!(code == Some(5) && said.contains("mount the disk"), "{code:?} {said}");
-    fs::rename(folder.path().join("away"), &disk).unwrap();
+    let (copy, disk, away) = (data.join("keys-b"), folder.path().join("disk"), folder.path().join("away"));
+    put(&copy, &away);
+    // From here on the copy that is away alone holds somebody.
+    lose_a_person(&data);
+    remove(&copy);
+    let refused = |how: &str| {
+        let Ended { code, said } = oubliette(&data, &["fsck", "--give-up-lost", "--yes"]);
+        assert!(code == Some(5) && said.contains("mount the disk"), "{how}: {code:?} {said}");
+        assert!(!said.contains("taken out"), "{how}: {said}");
+    };
+    // Its folder is missing, also when asked a second time; is an empty place to mount it; is a link to nowhere.
+    refused("missing");
+    refused("missing still");
+    assert!(!copy.exists(), "a copy was made of the other one");
+    fs::create_dir(&copy).unwrap();
+    refused("not mounted");
+    assert!(!data.join("keys-b.damaged").exists(), "the place to mount it was set aside");
+    remove(&copy);
+    let other = folder.path().join("other");
+    put(&data, &other);
+    std::os::unix::fs::symlink(&disk, &copy).unwrap();
+    refused("a link to nowhere");
+
+    // Whoever opens the vault for anything else makes the missing copy anew.
+    let vault = Vault::open(&other, VaultOptions::default()).unwrap();
+    let said = vault.give_up_lost(&mut |_, _| ()).unwrap_err().to_string();
+    assert!(said.contains("made anew") && said.contains("mount the disk"), "{said}");
+    vault.close().unwrap();
+    drop(vault);
+    // It is truly lost, and an operator has said so.
+    let Ended { code, said } = oubliette(&other, &["fsck", "--repair"]);
+    assert!(code == Some(5) && said.contains("opens from no copy"), "{code:?} {said}");
+    let Ended { code, said } = oubliette(&other, &["fsck", "--give-up-lost", "--yes"]);
+    assert!(code == Some(0) && said.contains("1 people whose keys are lost"), "{code:?} {said}");
+
+    fs::rename(&away, &disk).unwrap();
+    let Ended { code, said } = oubliette(&data, &["fsck", "--repair"]);
+    assert_eq!(code, Some(0), "{said}");
     assert_eq!(look(&data, VaultOptions::default()).unwrap().outcome, Outcome::Harmless);
 }

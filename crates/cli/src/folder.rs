@@ -12,8 +12,8 @@ use oubliette_service::{
     operator::{self, Answer, Command},
 };
 use oubliette_store::{
-    ActorKind, AuditEntry, AuditKind, DeletionOptions, Keep, KeepRules, Quotas, Vault, VaultError,
-    VaultOptions,
+    ActorKind, AuditEntry, AuditKind, DeletionOptions, Keep, KeepRules, Quotas, RemakeCopies, Vault,
+    VaultError, VaultOptions,
 };
 
 use crate::{
@@ -97,7 +97,11 @@ pub(crate) fn operate_with(
     mut progress: &mut dyn FnMut(&str, u64),
 ) -> Result<Answer, CliError> {
     let mut options = options(settings)?;
-    options.remake_key_copies = matches!(command, Command::Fsck { repair: true, .. });
+    options.remake_key_copies = match command {
+        Command::Fsck { give_up_lost: true, .. } => RemakeCopies::Nothing,
+        Command::Fsck { repair: true, .. } => RemakeCopies::Broken,
+        _ => RemakeCopies::Missing,
+    };
     match Vault::open(&settings.data, options) {
         Err(VaultError::InUse { .. }) => Ok(admin::call(&settings.data, command, &mut progress)?),
         Err(error) => Err(error.into()),

@@ -82,11 +82,19 @@ impl Vault {
     /// then. Nothing of it comes back but rows, from a backup that holds them.
     ///
     /// # Errors
-    /// Refused while a copy of the key plane is ill, since that one may hold what the other lost.
+    /// Refused while a copy of the key plane is away or ill, and where this opening made one anew: the copy that was there may hold what the other lost.
     pub fn give_up_lost(&self, progress: &mut dyn FnMut(&str, u64)) -> Result<FsckReport, VaultError> {
         let keyring = &self.inner.keyring;
         let mut notes = Vec::new();
-        if keyring.verify(true)?.lost > 0 {
+        if let Some(made_anew) = self.inner.copy_made_anew() {
+            return Err(away(made_anew));
+        }
+        let lost = keyring.verify(true)?.lost;
+        // A copy that merely lacked pages has them now.
+        if let Some(ill) = keyring.copy_ill() {
+            return Err(away(&ill));
+        }
+        if lost > 0 {
             let before = keyring.population();
             keyring.prune_lost()?;
             let people = before.saturating_sub(keyring.population());
@@ -223,5 +231,16 @@ impl Person {
         let mut content = opened.into_content()?;
         while content.next_chunk()?.is_some() {}
         Ok(())
+    }
+}
+
+/// Said instead of giving anything up.
+fn away(why: &str) -> VaultError {
+    VaultError::Format {
+        detail: format!(
+            "nothing is given up: {why}. The copy of the key pages that is away may hold what the other lost: stop the service, mount the disk that holds it, or put \
+             its folder back, and run `fsck --repair`. If it is truly lost, run `fsck --repair` without a service, which makes it anew; then give up, not in one \
+             opening with it"
+        ),
     }
 }

@@ -116,7 +116,9 @@ pub use forgetting::Deletion;
 pub use fsck::FsckReport;
 pub use holds::{HoldInfo, Holds, NewHold};
 pub use once::{Earlier, KeptAnswer, MAX_ONCE_KEY, Once};
-pub use options::{Clock, DEFAULT_MAX_SAVE, EngineOptions, Steady, SystemClock, VaultOptions, steady};
+pub use options::{
+    Clock, DEFAULT_MAX_SAVE, EngineOptions, RemakeCopies, Steady, SystemClock, VaultOptions, steady,
+};
 /// Where secrets are released to.
 pub use oubliette_crypto::hpke::{ReleaseKeyId, ReleasePublicKey};
 pub use oubliette_crypto::{Pseudonym, ReceiptSalt};

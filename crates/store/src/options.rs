@@ -61,9 +61,8 @@ pub struct VaultOptions {
     pub policy: Policy,
     /// Where the vault stands, as the platform names its regions. Pinned when it is first said.
     pub region: Option<String>,
-    /// Set a copy of the key plane that does not open aside, and make it anew from the other; default false, since the disk
-    /// that it lies on may only be unmounted.
-    pub remake_key_copies: bool,
+    /// Which copies of the key plane are made anew from the other one; default those whose folder is missing.
+    pub remake_key_copies: RemakeCopies,
     /// Further files that hold a share of the root secret, each best on a disk of its own. When a vault is made: where to make
     /// them, beside `root.cell`. When it is opened: where they are now, if not where they were made.
     pub cells: Vec<PathBuf>,
@@ -85,6 +84,18 @@ pub struct VaultOptions {
     pub backup: BackupSettings,
     /// Settings of the row engine.
     pub engine: EngineOptions,
+}
+
+/// Which copies of the key plane an opening makes anew from the other one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RemakeCopies {
+    /// None. For whoever is to give up what is lost: the copy that is away may hold it.
+    Nothing,
+    /// One whose folder is missing.
+    #[default]
+    Missing,
+    /// Also one that does not open, which is set aside, although the disk that it lies on may only be unmounted.
+    Broken,
 }
 
 /// The default of [`VaultOptions::max_save`].

@@ -16,7 +16,7 @@ use super::marker::{self, Locked, Marker};
 use super::relocate;
 use crate::VaultError;
 use crate::locks::lock as held;
-use crate::options::{KeyringClock, VaultOptions};
+use crate::options::{KeyringClock, RemakeCopies, VaultOptions};
 
 /// What a folder must not hold when a vault is made in it.
 pub(super) const OURS: [&str; 8] =
@@ -28,7 +28,8 @@ const LOW_DISK: u64 = 64 << 20;
 pub(super) struct Folder {
     dir: PathBuf,
     held: Mutex<Held>,
-    notes: Vec<String>,
+    /// What is said of each copy of the key plane that was made anew when it was opened.
+    made_anew: Vec<String>,
 }
 
 /// What changes while it is open.
@@ -67,20 +68,20 @@ impl Folder {
         crate::audit::make(&audit_place(dir, options), id)?;
         let locked = Locked::create(dir, Marker::of(id, planned, options.region.clone()))?;
         let held = Mutex::new(Held { locked, unwiped: Vec::new() });
-        Ok((Self { dir: dir.to_owned(), held, notes: Vec::new() }, parts))
+        Ok((Self { dir: dir.to_owned(), held, made_anew: Vec::new() }, parts))
     }
 
     pub(super) fn open(dir: &Path, options: &VaultOptions) -> Result<(Self, Parts), VaultError> {
         let mut locked = lock(dir)?;
-        let mut notes = Vec::new();
+        let mut made_anew = Vec::new();
         let places = cells::places(dir, &locked.marker, &options.cells)?;
-        let keyring = open_keyring(dir, locked.marker.vault, &places, options, &mut notes)?;
+        let keyring = open_keyring(dir, locked.marker.vault, &places, options, &mut made_anew)?;
         let unwiped = cells::finish_wipes(dir, &mut locked, &keyring)?;
         keyring.old_cell_waits(!unwiped.is_empty());
         pin_region(dir, &mut locked, options)?;
         let parts = parts(dir, keyring, options, false)?;
-        notes.iter().chain(&unwiped).for_each(|note| tracing::warn!("{note}"));
-        Ok((Self { dir: dir.to_owned(), held: Mutex::new(Held { locked, unwiped }), notes }, parts))
+        made_anew.iter().chain(&unwiped).for_each(|note| tracing::warn!("{note}"));
+        Ok((Self { dir: dir.to_owned(), held: Mutex::new(Held { locked, unwiped }), made_anew }, parts))
     }
 
     /// Where the vault stands.
@@ -95,7 +96,12 @@ impl Folder {
 
     /// What was found at open, and what waits to be wiped now.
     pub(super) fn notes(&self) -> Vec<String> {
-        self.notes.iter().chain(&held(&self.held).unwiped).cloned().collect()
+        self.made_anew.iter().chain(&held(&self.held).unwiped).cloned().collect()
+    }
+
+    /// The copy of the key plane that was made of the other one, if one was: it holds nothing that the other lost.
+    pub(super) fn made_anew(&self) -> Option<&str> {
+        self.made_anew.first().map(String::as_str)
     }
 
     /// Where the set-up of an escrow stands.
@@ -197,11 +203,11 @@ pub(super) fn open_keyring(
     id: VaultId,
     places: &[PathBuf],
     options: &VaultOptions,
-    notes: &mut Vec<String>,
+    made_anew: &mut Vec<String>,
 ) -> Result<Keyring, VaultError> {
     let cells: Vec<Arc<dyn RootCell>> = cells::open(dir, id, places)?;
     let plane = key_plane(dir, id, options);
-    let pages = open_key_plane(&plane, options, notes)?;
+    let pages = open_key_plane(&plane, options, made_anew)?;
     let keyring = Keyring::open(Arc::new(pages), cells, ledger(dir)?, keyring_options(options));
     let keyring = keyring.map_err(|error| keyring_error(error, dir))?;
     [&plane.a, &plane.b].into_iter().filter(|folder| folder.exists()).for_each(|folder| cells::tag(folder));
@@ -232,12 +238,12 @@ fn no_marker(dir: &Path) -> VaultError {
     VaultError::Format { detail }
 }
 
-/// Opens the copies of the key plane; one whose folder is missing is made anew from the other. A link whose target is not there
+/// Opens the copies of the key plane; one whose folder is missing is made anew from the other, if the options do not forbid that. A link whose target is not there
 /// is no missing folder: the disk that it leads to is, and a copy made in its place would lie on the disk of the other one.
 fn open_key_plane(
     plane: &KeyPlane,
     options: &VaultOptions,
-    notes: &mut Vec<String>,
+    made_anew: &mut Vec<String>,
 ) -> Result<Mirror, VaultError> {
     let lost = |error| key_plane_error(error, plane);
     let folders = [&plane.a, &plane.b];
@@ -245,14 +251,15 @@ fn open_key_plane(
         return Err(keys_lost(plane, "both are missing"));
     }
     for (n, folder) in folders.into_iter().enumerate() {
-        if !folder.exists() && !folder.is_symlink() {
+        let missing = !folder.exists() && !folder.is_symlink();
+        if missing && options.remake_key_copies != RemakeCopies::Nothing {
             plane.recreate(n).map_err(lost)?;
-            notes.push(format!("{} was missing and was made anew from the other copy", folder.display()));
+            made_anew.push(format!("{} was missing and was made anew from the other copy", folder.display()));
         }
     }
     let pages = plane.open(&mut |_, _| ()).map_err(lost)?;
     let gone = pages.gone();
-    if !options.remake_key_copies || gone.is_empty() {
+    if options.remake_key_copies != RemakeCopies::Broken || gone.is_empty() {
         return Ok(pages);
     }
     if let Some(link) = folders.into_iter().find(|folder| folder.is_symlink() && !folder.exists()) {
@@ -267,7 +274,7 @@ fn open_key_plane(
     drop(pages);
     for (n, folder) in folders.into_iter().enumerate().filter(|(n, _)| gone.contains(n)) {
         plane.recreate(n).map_err(lost)?;
-        notes.push(format!("{} did not open and was made anew from the other copy", folder.display()));
+        made_anew.push(format!("{} did not open and was made anew from the other copy", folder.display()));
     }
     plane.open(&mut |_, _| ()).map_err(lost)
 }

@@ -289,6 +289,11 @@ impl Inner {
         self.folder.as_ref().map(Folder::dir)
     }
 
+    /// What is said of a copy of the key plane that this opening made of the other one.
+    pub(crate) fn copy_made_anew(&self) -> Option<&str> {
+        self.folder.as_ref().and_then(Folder::made_anew)
+    }
+
     /// What an operator should know about the folder, such as a copy of the key plane that was rebuilt.
     pub(crate) fn folder_notes(&self) -> Vec<String> {
         self.folder.as_ref().map_or(Vec::new(), Folder::notes)

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use oubliette_engine::{SledMode, SledOptions};
-use oubliette_store::{EngineOptions, Vault, VaultError, VaultOptions};
+use oubliette_store::{EngineOptions, RemakeCopies, Vault, VaultError, VaultOptions};
 use tempfile::TempDir;
 
 use crate::world::{get, noise, person, put, text, texts};
@@ -185,7 +185,7 @@ fn a_dangling_link_to_a_copy_is_not_rebuilt() {
         assert!(problems.contains(if copy == "keys-a" { "copy a" } else { "copy b" }), "{problems}");
         vault.close().unwrap();
         drop(vault);
-        let repair = VaultOptions { remake_key_copies: true, ..options() };
+        let repair = VaultOptions { remake_key_copies: RemakeCopies::Broken, ..options() };
         let said = Vault::open(dir.path(), repair).err().unwrap().to_string();
         assert!(said.contains(copy) && said.contains("mount the disk"), "{said}");
         assert!(link.is_symlink() && !target.exists());
