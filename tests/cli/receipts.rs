@@ -68,7 +68,7 @@ fn a_receipt_is_checked_and_filed_without_the_vault() {
     let grew = ["log", "verify", "--checkpoint", "old", "--key", &key, "--proof"];
     ended(&run(&[grew.as_slice(), &["grown"]].concat()), 0, "the log only grew");
     fs::write(at.join("other"), run(&["log", "consistency", "--from", "0"]).stdout).unwrap();
-    ended(&run(&[grew.as_slice(), &["other"]].concat()), 5, "forked");
+    ended(&run(&[grew.as_slice(), &["other"]].concat()), 5, "ask for the one from");
     let folder = served.stop();
 
     // A receipt that is taken out of the file is missed by nobody but whoever has it; one that is changed is named.
