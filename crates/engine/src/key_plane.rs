@@ -114,6 +114,12 @@ impl KeyPlane {
     }
 
     fn open_sled(&self, create: bool) -> Result<SledPages, EngineError> {
+        if !create && !self.b.exists() {
+            // It is locked before it is looked at, and to lock it makes it.
+            return Err(EngineError::io("opening copy b of the key pages", &self.b)(
+                ErrorKind::NotFound.into(),
+            ));
+        }
         let cache_bytes = self.sled.cache_bytes.min(MIRROR_CACHE);
         SledPages::open(&self.b, SledOptions { create, cache_bytes, ..self.sled.clone() }).map_err(|error| {
             match error {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use oubliette_engine::{SledMode, SledOptions};
+use oubliette_engine::{KeyPlane, PageStore, SledMode, SledOptions};
 use oubliette_store::{EngineOptions, RemakeCopies, Vault, VaultError, VaultOptions};
 use tempfile::TempDir;
 
@@ -103,6 +103,44 @@ fn a_lost_copy_of_the_key_plane_is_made_anew() {
         fs::remove_dir_all(dir.path().join(kept)).unwrap();
         whole(&open(dir.path()).unwrap());
     }
+}
+
+/// The copy that is away may hold what the other lost; one that was made of the other does not.
+#[test]
+fn nothing_is_given_up_beside_a_copy_that_is_away_or_was_made_of_the_other() {
+    let (dir, disk) = (made(), tempfile::tempdir().unwrap());
+    let (copy, away) = (dir.path().join("keys-b"), disk.path().join("copy"));
+    fs::rename(&copy, &away).unwrap();
+    lose_states(dir.path());
+    let nothing = || VaultOptions { remake_key_copies: RemakeCopies::Nothing, ..options() };
+    for (options, made_anew) in [(nothing(), false), (nothing(), false), (options(), true)] {
+        let vault = Vault::open(dir.path(), options).unwrap();
+        assert!(matches!(vault.subject("ann"), Err(VaultError::Corrupt { .. })));
+        let said = vault.give_up_lost(&mut |_, _| ()).unwrap_err().to_string();
+        assert!(said.contains("mount the disk") && said.contains("made anew from") == made_anew, "{said}");
+        assert_eq!((copy.exists(), vault.status().unwrap().subjects), (made_anew, 1));
+        vault.close().unwrap();
+    }
+    fs::remove_dir_all(&copy).unwrap();
+    fs::rename(&away, &copy).unwrap();
+    let vault = open(dir.path()).unwrap();
+    assert!(vault.fsck(true, &mut |_, _| ()).unwrap().faults.is_empty());
+    whole(&vault);
+}
+
+/// Takes all states of people out of the copies that are there.
+fn lose_states(dir: &Path) {
+    let marker: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.join("vault.json")).unwrap()).unwrap();
+    let vault = data_encoding::HEXLOWER.decode(marker["vault"].as_str().unwrap().as_bytes()).unwrap();
+    let plane = KeyPlane::in_folder(dir, vault.try_into().unwrap(), options().engine.sled);
+    let pages = plane.open(&mut |_, _| ()).unwrap();
+    let mut states = Vec::new();
+    // The kind of a page stands in its fourth byte, in clear.
+    let state = |id| pages.read(&id).unwrap().is_some_and(|page| page[3] == 5);
+    pages.for_each_id(&mut |id| states.extend(Some(id).filter(|id| state(*id)))).unwrap();
+    pages.remove(&states).unwrap();
+    pages.close().unwrap();
 }
 
 #[test]
