@@ -126,7 +126,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
     document
 }
 
-fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+pub(crate) fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
     match *method {
         Method::GET => item.get.as_mut(),
         Method::HEAD => item.head.as_mut(),

@@ -19,7 +19,11 @@ use utoipa::openapi::{
     path::{Operation, ParameterIn},
 };
 
-use crate::{openapi, problem::Problem};
+use crate::{
+    access::{ROUTES, Route},
+    openapi,
+    problem::Problem,
+};
 
 const CONDITIONS: [HeaderName; 3] = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
 
@@ -32,24 +36,19 @@ struct Heeded {
 }
 
 /// By method and path.
-static HEEDED: LazyLock<HashMap<(Method, String), Heeded>> = LazyLock::new(|| {
-    let paths = openapi::document().paths.paths;
-    let operations = paths.into_iter().flat_map(|(path, item)| {
-        [
-            (Method::GET, item.get),
-            (Method::PUT, item.put),
-            (Method::POST, item.post),
-            (Method::DELETE, item.delete),
-        ]
-        .map(|(method, operation)| Some(((method, path.clone()), Heeded::by(operation?))))
-    });
-    operations.flatten().collect()
+static HEEDED: LazyLock<HashMap<(Method, &str), Heeded>> = LazyLock::new(|| {
+    let mut document = openapi::document();
+    let heeded = |route: &Route| {
+        let operation = openapi::operation(document.paths.paths.get_mut(route.path)?, &route.method)?;
+        Some(((route.method.clone(), route.path), Heeded::by(operation)))
+    };
+    ROUTES.iter().filter_map(heeded).collect()
 });
 
 impl Heeded {
-    fn by(operation: Operation) -> Self {
+    fn by(operation: &Operation) -> Self {
         let mut heeded = Self::default();
-        for parameter in operation.parameters.into_iter().flatten() {
+        for parameter in operation.parameters.iter().flatten() {
             let RefOr::T(parameter) = parameter else { continue };
             match parameter.parameter_in {
                 ParameterIn::Query => heeded.query = true,
@@ -73,7 +72,7 @@ fn refusal(request: &Request) -> Option<Problem> {
     let path = request.extensions().get::<MatchedPath>()?.as_str();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let method = if reads { Method::GET } else { request.method().clone() };
-    let heeded = HEEDED.get(&(method, path.to_owned())).filter(|_| path.starts_with("/v1/"))?;
+    let heeded = HEEDED.get(&(method, path)).filter(|_| path.starts_with("/v1/"))?;
     // With parameters of its own a route refuses others itself, and says which it knows.
     if let Some(query) = request.uri().query().filter(|query| !query.is_empty() && !heeded.query) {
         let key: String = query.split(['=', '&']).next().unwrap_or_default().chars().take(64).collect();

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Erased, check_limit, deleted};
 use crate::{
     body,
-    extract::{Json, Names, Params},
+    extract::{Json, Names, Params, essence},
     problem::Problem,
     state::App,
     times,
@@ -212,7 +212,8 @@ pub(crate) async fn forget(
 async fn new_message(request: Request, params: RawParams, app: &App) -> Result<NewMessage, Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match content_type {
-        Some(content_type) if !is_plain_json(content_type) => {
+        // Any other type is a message's own, also one that is written in JSON.
+        Some(content_type) if essence(content_type) != "application/json" => {
             let content_type = content_type.to_owned();
             let mut bytes = body::collect(request, MESSAGE_BYTES, app.config.idle_timeout).await?;
             let body = Body::Bytes { content_type, bytes: std::mem::take(&mut *bytes) };
@@ -223,11 +224,6 @@ async fn new_message(request: Request, params: RawParams, app: &App) -> Result<N
         ),
         _ => Json::<MessageBody, MESSAGE_JSON>::from_request(request, app).await?.0.try_into(),
     }
-}
-
-/// Any other type is a message's own, also one that is written in JSON.
-fn is_plain_json(content_type: &str) -> bool {
-    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 impl TryFrom<MessageBody> for NewMessage {

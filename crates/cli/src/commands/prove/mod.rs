@@ -48,17 +48,16 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings, output: &Output) ->
 
     output.result(&proof, || page::lines(&proof, &now()));
     let written = arguments.report.as_deref().map_or(Ok(()), |path| write_report(&proof, path));
-    // Whatever became of the report: what was found counts.
-    match (proof.verdict, written) {
-        (Verdict::Proved, written) => return written,
-        (_, Err(error)) => output.error(&error),
-        (_, Ok(())) => {}
-    }
-    match proof.verdict {
+    let found = match proof.verdict {
         Verdict::Proved => Ok(()),
         Verdict::Opens => Err(CliError::Reached(proof.leaks.iter().map(|leak| leak.values).sum())),
         Verdict::NothingProved => Err(CliError::NothingProved(why(&proof))),
+    };
+    // Whatever became of the report: what was found counts.
+    if let (Err(_), Err(error)) = (&found, &written) {
+        output.error(error);
     }
+    found.and(written)
 }
 
 fn write_report(proof: &Proof, path: &Path) -> Result<(), CliError> {

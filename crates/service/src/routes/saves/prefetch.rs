@@ -24,7 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{super::check_limit, SaveFacts};
 use crate::{
-    extract::{Names, Params},
+    extract::{Names, Params, essence},
     problem::Problem,
     state::App,
     stream, times,
@@ -234,6 +234,6 @@ impl hyper::body::Body for Parts {
 
 /// Whether readers of a multipart answer take bytes of this type apart.
 fn is_of_parts(content_type: &str) -> bool {
-    let start = content_type.trim_start().to_ascii_lowercase();
-    start.starts_with("multipart/") || start.starts_with("message/")
+    let essence = essence(content_type);
+    essence.starts_with("multipart/") || essence.starts_with("message/")
 }
